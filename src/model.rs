@@ -1,0 +1,29 @@
+//! WHAT THERE IS: the nouns of a cluster, the questions one can ask and the answers that come back.
+//!
+//! Knows nothing of terminals, of sockets, of tokio. Everything here is a plain value that can be compared and printed.
+
+pub mod arrange;
+pub mod cluster;
+pub mod command;
+pub mod directives;
+pub mod duration;
+pub mod failure;
+pub mod file;
+pub mod id;
+pub mod job;
+pub mod log;
+pub mod node;
+pub mod query;
+pub mod text;
+
+
+pub use cluster::{Cluster, ClusterKind, HeadNode, Link, Prompt, SchedulerKind};
+pub use command::{Command, Existing, Fetch, Progress, Receipt, Submission};
+pub use directives::Directives;
+pub use failure::{Failure, FailureKind};
+pub use file::{FileEntry, FileKind, Place, Preview};
+pub use id::{ClusterId, JobId};
+pub use job::{Job, JobDetail, JobState, JobTable, NewJob};
+pub use log::{LogEvent, LogSource, LogStream, OutputKind};
+pub use node::{Node, NodePhase, NodeTable};
+pub use query::{Answer, Cadence, LogStart, Query, Scope, Source};

@@ -1,0 +1,1 @@
+//! Which jobs are shown and in which order.

@@ -1,0 +1,133 @@
+//! Compute nodes, as their scheduler sees them, joined with the EC2 instances behind them.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+/// What a node is doing, in the classes that deserve their own colour.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord)]
+pub enum NodePhase {
+    /// Down, drained, failed: a person has to look.
+    Down,
+    /// No new jobs; the running ones finish.
+    Draining,
+    /// Booting.
+    PoweringUp,
+    /// Going away.
+    PoweringDown,
+    /// All its CPUs work.
+    Allocated,
+    /// Some of its CPUs work.
+    Mixed,
+    /// Up and free.
+    Idle,
+    /// Reserved or in maintenance.
+    Reserved,
+    /// Asleep by design: a cloud node without an instance.
+    PoweredDown,
+    /// The scheduler says something that we do not know.
+    Unknown,
+}
+
+impl NodePhase {
+    /// Whether the node exists as a running machine.
+    pub fn is_up(self) -> bool {
+        matches!(self, Self::Draining | Self::Allocated | Self::Mixed | Self::Idle | Self::Reserved)
+    }
+}
+
+/// One compute node.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Node {
+    /// The scheduler's name of it.
+    pub name: String,
+    /// The scheduler's compact state with its suffix: `idle~`, `alloc#`, `down*`.
+    pub state: String,
+    /// The class of that state.
+    pub phase: NodePhase,
+    /// The partitions (queues) it serves.
+    pub partitions: Vec<String>,
+    /// Why it is in this state, in the scheduler's words.
+    pub reason: Option<String>,
+    /// When that reason was set.
+    pub reason_since: Option<Timestamp>,
+    /// CPUs configured.
+    pub cpus: u32,
+    /// CPUs that work for jobs.
+    pub cpus_used: u32,
+    /// Load average over one minute, where the node reports it.
+    pub load: Option<f32>,
+    /// Memory in MB (2^20 bytes, as Slurm counts).
+    pub memory_mb: u64,
+    /// Memory that jobs hold, in the same unit.
+    pub memory_used_mb: u64,
+    /// Generic resources as the scheduler writes them: `gpu:a100:8`.
+    pub gres: Option<String>,
+    /// Features as the scheduler writes them.
+    pub features: Vec<String>,
+    /// The node's address. A cloud node without an instance has none.
+    pub address: Option<String>,
+    /// EC2's id of the machine behind it.
+    pub instance_id: Option<String>,
+    /// EC2's type of it.
+    pub instance_type: Option<String>,
+    /// EC2's state of it.
+    pub instance_state: Option<String>,
+}
+
+impl Node {
+    /// A node of which only name and state are known.
+    pub fn named(name: impl Into<String>, state: impl Into<String>, phase: NodePhase) -> Self {
+        Self {
+            name: name.into(),
+            state: state.into(),
+            phase,
+            partitions: Vec::new(),
+            reason: None,
+            reason_since: None,
+            cpus: 0,
+            cpus_used: 0,
+            load: None,
+            memory_mb: 0,
+            memory_used_mb: 0,
+            gres: None,
+            features: Vec::new(),
+            address: None,
+            instance_id: None,
+            instance_type: None,
+            instance_state: None,
+        }
+    }
+}
+
+/// All nodes of a cluster in the scheduler's order, counted once when they arrive.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct NodeTable {
+    /// The nodes.
+    pub nodes: Vec<Node>,
+    /// How many nodes there are of each phase.
+    pub counts: BTreeMap<NodePhase, usize>,
+    /// Lines of the answer that could not be read.
+    pub warnings: u32,
+}
+
+impl NodeTable {
+    /// Counts the nodes.
+    pub fn new(nodes: Vec<Node>, warnings: u32) -> Self {
+        let mut counts = BTreeMap::new();
+        for node in &nodes {
+            *counts.entry(node.phase).or_insert(0) += 1;
+        }
+        Self { nodes, counts, warnings }
+    }
+
+    /// Nodes in this phase.
+    pub fn count(&self, phase: NodePhase) -> usize {
+        self.counts.get(&phase).copied().unwrap_or(0)
+    }
+
+    /// Nodes that exist as running machines.
+    pub fn up(&self) -> usize {
+        self.counts.iter().filter(|(phase, _)| phase.is_up()).map(|(_, n)| n).sum()
+    }
+}

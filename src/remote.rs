@@ -1,0 +1,25 @@
+//! HOW WE REACH THE WORLD: everything that talks to ssh, a scheduler, AWS, files or processes is below here.
+//!
+//! Knows nothing of panes, keys or drawing. A failure is an answer like any other; nothing here panics or prints.
+
+pub mod host;
+pub mod scheduler;
+
+use futures::future::BoxFuture;
+use futures::stream::BoxStream;
+
+use crate::model::{Answer, Command, Failure, Progress, Query};
+
+/// Everything outside this process, as the application sees it.
+pub trait Remote: Send + Sync + 'static {
+    /// Asks once. Dropping the future withdraws the question.
+    fn ask(&self, query: Query) -> BoxFuture<'static, Result<Answer, Failure>>;
+
+    /// Keeps answering until dropped. A failure in between is reported and then mended, if it can be, without a lost or a
+    /// doubled answer; the stream ends only when nothing more can ever come.
+    fn follow(&self, query: Query) -> BoxStream<'static, Result<Answer, Failure>>;
+
+    /// Carries out a command. The stream ends in [`Progress::Done`] or [`Progress::Failed`]. Dropping it stops transfers;
+    /// what was already handed to a scheduler stays there.
+    fn run(&self, command: Command) -> BoxStream<'static, Progress>;
+}
