@@ -11,12 +11,14 @@ pub mod failure;
 pub mod file;
 pub mod id;
 pub mod job;
+pub mod lines;
 pub mod log;
 pub mod node;
 pub mod query;
 pub mod text;
 
 
+pub use arrange::{Arrangement, Column, Filter, Order, Wish};
 pub use cluster::{Cluster, ClusterKind, HeadNode, Link, Prompt, SchedulerKind};
 pub use command::{Command, Existing, Fetch, Progress, Receipt, Submission};
 pub use directives::Directives;

@@ -1,0 +1,119 @@
+//! Commands under way, and what their receipts set in motion.
+
+use std::collections::BTreeMap;
+
+use super::App;
+use super::intent::Intent;
+use super::notices::Notice;
+use super::overlays::Confirm;
+use crate::model::{Command, Existing, LogSource, Progress, Query, Receipt};
+use crate::protocol::{CommandId, Effect};
+
+/// One command under way.
+#[derive(Clone, Debug)]
+pub(super) struct Under {
+    pub(super) words: String,
+    pub(super) command: Command,
+    pub(super) step: String,
+    pub(super) moved: Option<(u64, Option<u64>)>,
+}
+
+/// All commands under way.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Running {
+    last: u64,
+    all: BTreeMap<CommandId, Under>,
+}
+
+impl Running {
+    pub(super) fn begin(&mut self, command: Command, words: String) -> CommandId {
+        self.last += 1;
+        let id = CommandId(self.last);
+        self.all.insert(id, Under { words, command, step: String::new(), moved: None });
+        id
+    }
+
+    /// Those a user should see: answers to ssh are over at once.
+    pub(super) fn shown(&self) -> impl Iterator<Item = &Under> {
+        self.all.values().filter(|under| !matches!(under.command, Command::Reply { .. } | Command::Reconnect(_)))
+    }
+}
+
+impl App {
+    pub(super) fn progressed(&mut self, id: CommandId, progress: Progress) -> Vec<Intent> {
+        match progress {
+            Progress::Step(step) => {
+                if let Some(under) = self.running.all.get_mut(&id) {
+                    under.step = step;
+                }
+                Vec::new()
+            }
+            Progress::Moved { done, total, file } => {
+                if let Some(under) = self.running.all.get_mut(&id) {
+                    under.moved = Some((done, total));
+                    under.step = file;
+                }
+                Vec::new()
+            }
+            Progress::Done(receipt) => {
+                let under = self.running.all.remove(&id);
+                under.map_or_else(Vec::new, |under| self.done(under, receipt))
+            }
+            Progress::Failed(failure) => {
+                let under = self.running.all.remove(&id);
+                let mut notice = Notice::from(&failure);
+                if let Some(under) = under {
+                    notice.text = format!("Not done: {}. {}", under.words, notice.text);
+                }
+                vec![Intent::Note(notice)]
+            }
+        }
+    }
+
+    fn done(&mut self, under: Under, receipt: Receipt) -> Vec<Intent> {
+        match (receipt, under.command) {
+            (Receipt::Submitted { job, said }, Command::Submit(submission)) => {
+                let more = if said.is_empty() { String::new() } else { format!(" {said}") };
+                let mut intents = vec![Intent::Note(Notice::good(format!("Submitted as job {job}.{more}")))];
+                if self.active.as_ref() == Some(&submission.cluster) {
+                    self.jobs.expect(job.clone());
+                    let kind = self.logs.kind();
+                    let source = LogSource::Output { cluster: submission.cluster.clone(), job: job.clone(), kind };
+                    intents.push(Intent::Watch(source, format!("{job} · {}", kind.word())));
+                    intents.push(self.refresh_jobs());
+                }
+                intents
+            }
+            (Receipt::Cancelled(jobs), _) => {
+                let ids: Vec<_> = jobs.iter().map(ToString::to_string).collect();
+                vec![Intent::Note(Notice::good(format!("Asked the scheduler to cancel {}.", ids.join(", ")))), self.refresh_jobs()]
+            }
+            (Receipt::Fetched { dest, files, bytes }, _) => {
+                let size = crate::model::duration::bytes(bytes);
+                let files = if files == 1 { "1 file".to_owned() } else { format!("{files} files") };
+                vec![Intent::Note(Notice::good(format!("Fetched {files}, {size}, into {}.", dest.display())))]
+            }
+            (Receipt::Differs { dest, files }, Command::Fetch(fetch)) => {
+                let again = |existing| {
+                    let fetch = crate::model::Fetch { existing, ..fetch.clone() };
+                    vec![Intent::Run(Command::Fetch(fetch), under.words.clone())]
+                };
+                let shown: Vec<_> = files.iter().take(8).cloned().collect();
+                let rest = if files.len() > 8 { format!("\nand {} more", files.len() - 8) } else { String::new() };
+                let text = format!("These files in {} differ from the job's:\n{}{rest}", dest.display(), shown.join("\n"));
+                let choices = vec![
+                    ('n', "stop".to_owned(), Vec::new()),
+                    ('k', "keep mine, fetch the others".to_owned(), again(Existing::Keep)),
+                    ('o', "overwrite".to_owned(), again(Existing::Overwrite)),
+                ];
+                vec![Intent::Open(Box::new(Confirm::choices("Overwrite files?".into(), text, choices)))]
+            }
+            (Receipt::Noted, _) | (Receipt::Submitted { .. } | Receipt::Differs { .. }, _) => Vec::new(),
+        }
+    }
+
+    pub(super) fn refresh_jobs(&self) -> Intent {
+        let cluster = self.active.clone().unwrap_or_else(crate::model::ClusterId::local);
+        Intent::Effect(Effect::Refresh(Query::Jobs { cluster, scope: self.jobs.scope() }))
+    }
+}

@@ -1,0 +1,27 @@
+//! What a pane or an overlay wants to happen beyond itself. Only [`App`](super::App) carries it out.
+
+use super::notices::Notice;
+use super::overlays::Overlay;
+use crate::model::{ClusterId, Command, LogSource};
+use crate::protocol::{Action, Effect};
+
+/// A wish of a pane or an overlay.
+#[derive(Debug)]
+pub(super) enum Intent {
+    /// Something for the world outside.
+    Effect(Effect),
+    /// As if the user had pressed this action's key.
+    Do(Action),
+    /// Carry out a command, named in words for the progress line.
+    Run(Command, String),
+    /// Show an overlay above what is there.
+    Open(Box<dyn Overlay>),
+    /// Close the overlay on top.
+    Close,
+    /// Make this the cluster that is looked at.
+    Activate(ClusterId),
+    /// Show this log.
+    Watch(LogSource, String),
+    /// Tell the user.
+    Note(Notice),
+}

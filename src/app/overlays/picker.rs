@@ -1,0 +1,301 @@
+//! Picks a script on this machine or on the head node, with its beginning shown beside the list.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::{Intent, Look, Overlay, SubmitForm, sheet};
+use crate::app::panes::{prose, select, trouble};
+use crate::model::duration::bytes;
+use crate::model::{Answer, Cadence, ClusterId, Failure, FileEntry, FileKind, Filter, Place, Preview, Query};
+use crate::protocol::{Action, Area, Chord, Key};
+use crate::ui::{Cursor, Cut, Field, Tone, fit, put};
+
+/// The sheet.
+#[derive(Debug)]
+pub(in crate::app) struct Picker {
+    cluster: ClusterId,
+    /// Whether the cluster's head node has files of its own.
+    has_head: bool,
+    sides: [Side; 2],
+    at: usize,
+    hidden: bool,
+    typing: Option<Field>,
+}
+
+/// One machine's part of the picker: each keeps its folder and cursor.
+#[derive(Debug)]
+struct Side {
+    place: Place,
+    /// The folder that is asked for; empty is home.
+    asked: String,
+    /// The folder that is shown, absolute.
+    path: String,
+    entries: Vec<FileEntry>,
+    failure: Option<Failure>,
+    cursor: Cursor,
+    filter: String,
+    /// A name to stand on once the folder is here: where one came from.
+    came_from: Option<String>,
+    preview: Option<(String, Result<Preview, Failure>)>,
+    loaded: bool,
+}
+
+impl Side {
+    fn new(place: Place, path: &str) -> Self {
+        Self {
+            place,
+            asked: path.to_owned(),
+            path: path.to_owned(),
+            entries: Vec::new(),
+            failure: None,
+            cursor: Cursor::default(),
+            filter: String::new(),
+            came_from: None,
+            preview: None,
+            loaded: false,
+        }
+    }
+
+    fn go(&mut self, path: String, came_from: Option<String>) {
+        self.asked = path;
+        self.came_from = came_from;
+        self.filter.clear();
+        self.loaded = false;
+        self.failure = None;
+        self.preview = None;
+    }
+}
+
+fn join(folder: &str, name: &str) -> String {
+    if folder.ends_with('/') { format!("{folder}{name}") } else { format!("{folder}/{name}") }
+}
+
+impl Picker {
+    /// Begins in `folder` on this machine and at home on the head node. `remote_first` opens the head node's side.
+    pub(in crate::app) fn new(cluster: ClusterId, folder: &str, has_head: bool) -> Self {
+        let sides = [Side::new(Place::Here, folder), Side::new(Place::Head(cluster.clone()), "")];
+        Self { cluster, has_head, sides, at: 0, hidden: false, typing: None }
+    }
+
+    fn side(&self) -> &Side {
+        &self.sides[self.at]
+    }
+
+    fn shown(&self) -> Vec<&FileEntry> {
+        let side = self.side();
+        let filter = Filter::new(self.typing.as_ref().map_or(side.filter.as_str(), Field::text));
+        side.entries.iter().filter(|e| self.hidden || !e.name.starts_with('.')).filter(|e| filter.matches(&e.name)).collect()
+    }
+
+    fn under(&self) -> Option<FileEntry> {
+        self.shown().get(self.side().cursor.index).map(|e| (*e).clone())
+    }
+
+    fn enter(&mut self, pick: bool) -> Vec<Intent> {
+        let Some(entry) = self.under() else { return Vec::new() };
+        let side = &mut self.sides[self.at];
+        let path = join(&side.path, &entry.name);
+        match entry.kind {
+            FileKind::Folder => {
+                side.go(path, None);
+                Vec::new()
+            }
+            FileKind::File if pick => {
+                let preview = side.preview.as_ref().filter(|(p, _)| *p == path).and_then(|(_, r)| r.as_ref().ok()).cloned();
+                vec![Intent::Open(Box::new(SubmitForm::new(self.cluster.clone(), side.place.clone(), path, preview)))]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn up(&mut self) {
+        let side = &mut self.sides[self.at];
+        let path = side.path.trim_end_matches('/');
+        if let Some((parent, name)) = path.rsplit_once('/') {
+            let (parent, name) = (if parent.is_empty() { "/" } else { parent }.to_owned(), name.to_owned());
+            side.go(parent, Some(name));
+        }
+    }
+
+    fn place_cursor(&mut self) {
+        let wanted = self.sides[self.at].came_from.take();
+        let shown = self.shown();
+        let index = wanted.and_then(|name| shown.iter().position(|e| e.name == name)).unwrap_or(0);
+        let len = shown.len();
+        self.sides[self.at].cursor.go(index, len, ROWS);
+    }
+}
+
+/// Rows that the cursor is kept within; the sheet shows at least so many on 80×24.
+const ROWS: usize = 16;
+
+impl Overlay for Picker {
+    fn areas(&self) -> &'static [Area] {
+        if self.typing.is_some() { &[] } else { &[Area::Picker, Area::List] }
+    }
+
+    fn press(&mut self, chord: Chord, action: Option<Action>, _look: &Look<'_>) -> Vec<Intent> {
+        if let Some(field) = &mut self.typing {
+            match chord.key {
+                Key::Enter | Key::Esc => {
+                    let text = if chord.key == Key::Enter { field.text().to_owned() } else { String::new() };
+                    self.sides[self.at].filter = text;
+                    self.typing = None;
+                }
+                _ => {
+                    field.press(chord);
+                }
+            }
+            self.sides[self.at].cursor = Cursor::default();
+            return Vec::new();
+        }
+        let Some(action) = action else { return Vec::new() };
+        let len = self.shown().len();
+        if self.sides[self.at].cursor.act(action, len, ROWS) {
+            return Vec::new();
+        }
+        match action {
+            Action::Open => return self.enter(true),
+            Action::Child => return self.enter(false),
+            Action::Parent => self.up(),
+            Action::Home => self.sides[self.at].go(String::new(), None),
+            Action::Hidden => {
+                self.hidden = !self.hidden;
+                self.place_cursor();
+            }
+            Action::Place if self.has_head => self.at = 1 - self.at,
+            Action::Filter => self.typing = Some(Field::new(self.side().filter.clone())),
+            Action::Back if !self.side().filter.is_empty() => self.sides[self.at].filter.clear(),
+            Action::Back | Action::Quit => return vec![Intent::Close],
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    fn paste(&mut self, text: &str) {
+        if let Some(field) = &mut self.typing {
+            field.insert(text);
+        }
+    }
+
+    fn answered(&mut self, query: &Query, result: &Result<Answer, Failure>) {
+        match query {
+            Query::Folder { place, path } => {
+                let Some(at) = self.sides.iter().position(|s| s.place == *place && s.asked == *path) else { return };
+                let side = &mut self.sides[at];
+                side.loaded = true;
+                match result {
+                    Ok(Answer::Folder { path, entries }) => {
+                        side.path.clone_from(path);
+                        side.entries.clone_from(entries);
+                        side.failure = None;
+                        if at == self.at {
+                            self.place_cursor();
+                        }
+                    }
+                    Err(failure) => side.failure = Some(failure.clone()),
+                    Ok(_) => {}
+                }
+            }
+            Query::Preview { place, path } => {
+                let Some(side) = self.sides.iter_mut().find(|s| s.place == *place) else { return };
+                match result {
+                    Ok(Answer::Preview(preview)) => side.preview = Some((path.clone(), Ok(preview.clone()))),
+                    Err(failure) => side.preview = Some((path.clone(), Err(failure.clone()))),
+                    Ok(_) => {}
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn wants(&self) -> Vec<(Query, Cadence)> {
+        let side = self.side();
+        let mut wants = vec![(Query::Folder { place: side.place.clone(), path: side.asked.clone() }, Cadence::Once)];
+        if let Some(entry) = self.under().filter(|e| e.kind == FileKind::File && side.loaded) {
+            wants.push((Query::Preview { place: side.place.clone(), path: join(&side.path, &entry.name) }, Cadence::Once));
+        }
+        wants
+    }
+
+    fn footer(&self) -> Vec<(String, &'static str)> {
+        let mut keys = vec![("⏎".into(), "pick"), ("←".into(), "folder above"), ("/".into(), "filter"), (".".into(), "hidden")];
+        if self.has_head {
+            keys.push(("⇥".into(), "other machine"));
+        }
+        keys.push(("esc".into(), "close"));
+        keys
+    }
+
+    fn draw(&self, buf: &mut Buffer, body: Rect, look: &Look<'_>) {
+        let room = (body.width.saturating_sub(6), body.height.saturating_sub(4));
+        let side = self.side();
+        let here = if side.place == Place::Here { "this machine".to_owned() } else { format!("head node of {}", self.cluster.name()) };
+        let remark = format!("a script for {}", self.cluster.name());
+        let inner = sheet(buf, body, room, &format!("Pick a script · {here}"), &remark, look);
+        let path = fit(&side.path, usize::from(inner.width), Cut::Start);
+        let used = put(buf, inner.x, inner.y, if path.is_empty() { "~" } else { &path }, inner.width, look.style(Tone::Strong));
+        match &self.typing {
+            Some(field) => {
+                put(buf, inner.x + used + 1, inner.y, "/", 1, look.style(Tone::Key));
+                field.draw(buf, inner.x + used + 2, inner.y, inner.width.saturating_sub(used + 2), look.style(Tone::Plain), false);
+            }
+            None if !side.filter.is_empty() => {
+                put(buf, inner.x + used + 1, inner.y, &format!("/{}", side.filter), inner.width.saturating_sub(used + 1), look.style(Tone::Key));
+            }
+            None => {}
+        }
+        let left = (inner.width * 2 / 5).max(24).min(inner.width);
+        let list = Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), width: left, ..inner };
+        let shown = self.shown();
+        if let Some(failure) = &side.failure {
+            trouble(buf, list, failure, look);
+        } else if !side.loaded && side.entries.is_empty() {
+            prose(buf, list, "Reading …", look.style(Tone::Dim));
+        } else if shown.is_empty() {
+            prose(buf, list, "Nothing here.", look.style(Tone::Dim));
+        }
+        let mut cursor = side.cursor;
+        cursor.settle(shown.len(), usize::from(list.height));
+        for (i, (y, entry)) in (list.y..list.bottom()).zip(shown.iter().skip(cursor.offset)).enumerate() {
+            let folder = entry.kind == FileKind::Folder;
+            let size = if folder { String::new() } else { bytes(entry.size) };
+            let name = if folder { format!("{}/", entry.name) } else { entry.name.clone() };
+            let room = list.width.saturating_sub(10);
+            put(buf, list.x, y, &fit(&name, usize::from(room), Cut::Middle), room, look.style(if folder { Tone::Works } else { Tone::Plain }));
+            put(buf, list.x + room + 1, y, &format!("{size:>8}"), 8, look.style(Tone::Dim));
+            if cursor.offset + i == side.cursor.index {
+                select(buf, list, y, look, true);
+            }
+        }
+        let view = Rect { x: inner.x + left + 2, width: inner.width.saturating_sub(left + 2), ..list };
+        let Some(entry) = self.under().filter(|e| e.kind == FileKind::File) else { return };
+        let path = join(&side.path, &entry.name);
+        match side.preview.as_ref().filter(|(p, _)| *p == path) {
+            Some((_, Ok(preview))) => draw_script(buf, view, preview, look),
+            Some((_, Err(failure))) => {
+                trouble(buf, view, failure, look);
+            }
+            None => {}
+        }
+    }
+}
+
+/// The beginning of a script, its directives set off.
+pub(super) fn draw_script(buf: &mut Buffer, area: Rect, preview: &Preview, look: &Look<'_>) {
+    if preview.is_binary {
+        prose(buf, area, &format!("Not a text file ({}).", bytes(preview.size)), look.style(Tone::Dim));
+        return;
+    }
+    for (y, text) in (area.y..area.bottom()).zip(preview.text.lines()) {
+        let tone = match text {
+            t if ["#SBATCH", "#PBS", "#$"].iter().any(|d| t.starts_with(d)) => Tone::Key,
+            t if t.starts_with('#') => Tone::Dim,
+            _ => Tone::Plain,
+        };
+        let mut x = area.x;
+        for (piece, _) in crate::ui::ansi::pieces(text, look.style(tone)) {
+            x += put(buf, x, y, &piece, area.right().saturating_sub(x), look.style(tone));
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! What will be submitted: the script's own directives, where it will run, its arguments, and the command itself. Enter sends.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::picker::draw_script;
+use super::{Intent, Look, Overlay, sheet};
+use crate::app::notices::Notice;
+use crate::app::panes::prose;
+use crate::model::duration::slurm;
+use crate::model::text::quoted;
+use crate::model::{Answer, Cadence, ClusterId, Command, Directives, Failure, Place, Preview, Query, SchedulerKind, Submission};
+use crate::protocol::{Action, Area, Chord, Key};
+use crate::ui::{Cut, Field, Tone, fit, put};
+
+/// The form.
+#[derive(Debug)]
+pub(in crate::app) struct SubmitForm {
+    cluster: ClusterId,
+    place: Place,
+    path: String,
+    preview: Option<Preview>,
+    directives: Directives,
+    failure: Option<Failure>,
+    dir: Field,
+    args: Field,
+    at_args: bool,
+}
+
+impl SubmitForm {
+    pub(in crate::app) fn new(cluster: ClusterId, place: Place, path: String, preview: Option<Preview>) -> Self {
+        let mut form = Self {
+            cluster,
+            place,
+            path,
+            preview: None,
+            directives: Directives::default(),
+            failure: None,
+            dir: Field::default(),
+            args: Field::default(),
+            at_args: true,
+        };
+        if let Some(preview) = preview {
+            form.take(preview);
+        }
+        form
+    }
+
+    fn take(&mut self, preview: Preview) {
+        self.directives = Directives::read(&preview.text);
+        self.preview = Some(preview);
+    }
+
+    fn query(&self) -> Query {
+        Query::Preview { place: self.place.clone(), path: self.path.clone() }
+    }
+
+    fn name(&self) -> &str {
+        self.path.rsplit('/').next().unwrap_or(&self.path)
+    }
+
+    fn send(&self) -> Vec<Intent> {
+        let args = match shell_words::split(self.args.text()) {
+            Ok(args) => args,
+            Err(_) => {
+                let hint = "Close the quote, or put a backslash before it.";
+                let notice = Notice { tone: Tone::Bad, text: "The arguments have an open quote.".into(), hint: hint.into() };
+                return vec![Intent::Note(notice)];
+            }
+        };
+        let dir = Some(self.dir.text().trim().to_owned()).filter(|d| !d.is_empty());
+        let submission = Submission { cluster: self.cluster.clone(), place: self.place.clone(), path: self.path.clone(), dir, args };
+        // The form and the picker below it have done their work.
+        vec![Intent::Close, Intent::Close, Intent::Run(Command::Submit(submission), format!("submitting {}", self.name()))]
+    }
+
+    /// The command in the words of the cluster's scheduler.
+    fn command(&self, kind: Option<SchedulerKind>) -> String {
+        let mut words = match kind {
+            Some(SchedulerKind::Runner) => String::new(),
+            Some(SchedulerKind::GridEngine | SchedulerKind::Pbs) => "qsub ".to_owned(),
+            Some(SchedulerKind::Slurm) | None => "sbatch ".to_owned(),
+        };
+        let dir = self.dir.text().trim();
+        if !dir.is_empty() {
+            words.push_str(&format!("--chdir={} ", quoted(dir)));
+        }
+        words.push_str(&quoted(self.name()));
+        if !self.args.text().trim().is_empty() {
+            words.push(' ');
+            words.push_str(self.args.text().trim());
+        }
+        words
+    }
+}
+
+impl Overlay for SubmitForm {
+    fn areas(&self) -> &'static [Area] {
+        &[]
+    }
+
+    fn press(&mut self, chord: Chord, _action: Option<Action>, _look: &Look<'_>) -> Vec<Intent> {
+        match chord.key {
+            Key::Esc => return vec![Intent::Close],
+            Key::Char('c') if chord.ctrl => return vec![Intent::Close],
+            Key::Enter => return self.send(),
+            Key::Tab | Key::BackTab | Key::Up | Key::Down => self.at_args = !self.at_args,
+            _ => {
+                if self.at_args { &mut self.args } else { &mut self.dir }.press(chord);
+            }
+        }
+        Vec::new()
+    }
+
+    fn paste(&mut self, text: &str) {
+        if self.at_args { &mut self.args } else { &mut self.dir }.insert(text);
+    }
+
+    fn answered(&mut self, query: &Query, result: &Result<Answer, Failure>) {
+        if *query != self.query() {
+            return;
+        }
+        match result {
+            Ok(Answer::Preview(preview)) if self.preview.is_none() => self.take(preview.clone()),
+            Err(failure) => self.failure = Some(failure.clone()),
+            Ok(_) => {}
+        }
+    }
+
+    fn wants(&self) -> Vec<(Query, Cadence)> {
+        if self.preview.is_none() { vec![(self.query(), Cadence::Once)] } else { Vec::new() }
+    }
+
+    fn footer(&self) -> Vec<(String, &'static str)> {
+        vec![("⏎".into(), "submit"), ("⇥".into(), "next field"), ("esc".into(), "back to the files")]
+    }
+
+    fn draw(&self, buf: &mut Buffer, body: Rect, look: &Look<'_>) {
+        let room = (body.width.saturating_sub(6), body.height.saturating_sub(4));
+        let title = format!("Submit {} to {}", self.name(), self.cluster.name());
+        let inner = sheet(buf, body, room, &title, "⏎ submits", look);
+        let left = (inner.width / 2).min(inner.width);
+        let script = Rect { width: left.saturating_sub(1), height: inner.height.saturating_sub(3), ..inner };
+        match (&self.preview, &self.failure) {
+            (Some(preview), _) => draw_script(buf, script, preview, look),
+            (None, Some(failure)) => {
+                crate::app::panes::trouble(buf, script, failure, look);
+            }
+            (None, None) => {
+                prose(buf, script, "Reading …", look.style(Tone::Dim));
+            }
+        }
+        let right = Rect { x: inner.x + left + 1, width: inner.width.saturating_sub(left + 1), height: script.height, ..inner };
+        let fields = [("Directory", &self.dir, !self.at_args), ("Arguments", &self.args, self.at_args)];
+        let mut y = right.y;
+        for (label, field, here) in fields {
+            put(buf, right.x, y, label, 11, look.style(if here { Tone::Key } else { Tone::Dim }));
+            let room = right.width.saturating_sub(11);
+            if here {
+                field.draw(buf, right.x + 11, y, room, look.style(Tone::Plain), false);
+            } else if field.text().is_empty() {
+                let default = if label == "Directory" && self.place == Place::Here && !look.is_local(&self.cluster) {
+                    "~/qdeck-uploads/…"
+                } else if label == "Directory" {
+                    "the script's own"
+                } else {
+                    "none"
+                };
+                put(buf, right.x + 11, y, default, room, look.style(Tone::Dim));
+            } else {
+                put(buf, right.x + 11, y, field.text(), room, look.style(Tone::Plain));
+            }
+            y += 1;
+        }
+        y += 1;
+        let d = &self.directives;
+        let said = [
+            ("Name", d.name.clone()),
+            ("Partition", d.partition.clone()),
+            ("Nodes", d.nodes.map(|n| n.to_string())),
+            ("Tasks", d.tasks.map(|n| n.to_string())),
+            ("CPUs/task", d.cpus_per_task.map(|n| n.to_string())),
+            ("Time limit", d.time_limit.map(slurm)),
+            ("Array", d.array.clone()),
+            ("Output", d.output.clone()),
+            ("Error", d.error.clone()),
+            ("Work dir", d.work_dir.clone()),
+        ];
+        let mut any = false;
+        for (label, value) in said.iter().filter_map(|(l, v)| v.as_ref().map(|v| (l, v))) {
+            if y >= right.bottom() {
+                break;
+            }
+            any = true;
+            put(buf, right.x, y, label, 11, look.style(Tone::Dim));
+            put(buf, right.x + 11, y, &fit(value, usize::from(right.width.saturating_sub(11)), Cut::Middle), right.width.saturating_sub(11), look.style(Tone::Plain));
+            y += 1;
+        }
+        if !any && self.preview.is_some() && y < right.bottom() {
+            let rest = Rect { y, height: right.bottom() - y, ..right };
+            prose(buf, rest, "The script has no directives: the scheduler's defaults apply.", look.style(Tone::Dim));
+        }
+        let kind = look.scheduler(&self.cluster);
+        let command = self.command(kind);
+        let upload = self.place == Place::Here && !look.is_local(&self.cluster);
+        let what = if upload { "Uploads the script, then runs:" } else { "Runs:" };
+        put(buf, inner.x, inner.bottom() - 2, what, inner.width, look.style(Tone::Dim));
+        put(buf, inner.x, inner.bottom() - 1, &command, inner.width, look.style(Tone::Strong));
+    }
+}

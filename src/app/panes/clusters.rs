@@ -1,0 +1,125 @@
+//! The clusters of every source in one list, with what went wrong at a source said beside it.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::{Look, cluster_sign, select, trouble};
+use crate::app::intent::Intent;
+use crate::app::overlays::Details;
+use crate::app::store::Store;
+use crate::model::{Cluster, ClusterId, Source};
+use crate::protocol::{Action, Effect};
+use crate::ui::{Cursor, Cut, Tone, fit, frame, put};
+
+/// The pane's state.
+#[derive(Clone, Debug, Default)]
+pub(in crate::app) struct Clusters {
+    list: Vec<Cluster>,
+    cursor: Cursor,
+}
+
+impl Clusters {
+    /// Takes what the store knows now; the cursor stays on its cluster.
+    pub(in crate::app) fn refill(&mut self, store: &Store) {
+        let under = self.selected().map(|c| c.id.clone());
+        self.list = store.clusters();
+        if let Some(index) = under.and_then(|id| self.list.iter().position(|c| c.id == id)) {
+            self.cursor.index = index;
+        }
+        self.cursor.index = self.cursor.index.min(self.list.len().saturating_sub(1));
+    }
+
+    pub(in crate::app) fn list(&self) -> &[Cluster] {
+        &self.list
+    }
+
+    pub(in crate::app) fn get(&self, id: &ClusterId) -> Option<&Cluster> {
+        self.list.iter().find(|c| c.id == *id)
+    }
+
+    pub(in crate::app) fn point_at(&mut self, id: &ClusterId) {
+        if let Some(index) = self.list.iter().position(|c| c.id == *id) {
+            self.cursor.index = index;
+        }
+    }
+
+    fn selected(&self) -> Option<&Cluster> {
+        self.list.get(self.cursor.index)
+    }
+
+    pub(in crate::app) fn act(&mut self, action: Action, rows: usize, active: Option<&ClusterId>) -> Vec<Intent> {
+        if self.cursor.act(action, self.list.len(), rows) {
+            return Vec::new();
+        }
+        match (action, self.selected()) {
+            (Action::Open, Some(cluster)) if active == Some(&cluster.id) => vec![Intent::Open(Box::new(Details::cluster(cluster)))],
+            (Action::Open, Some(cluster)) => vec![Intent::Activate(cluster.id.clone())],
+            (Action::Copy, Some(cluster)) => vec![Intent::Effect(Effect::Copy(cluster.name.clone()))],
+            _ => Vec::new(),
+        }
+    }
+
+    pub(in crate::app) fn click(&mut self, line: usize) -> Vec<Intent> {
+        let index = self.cursor.offset + line;
+        if index >= self.list.len() {
+            return Vec::new();
+        }
+        self.cursor.index = index;
+        vec![Intent::Activate(self.list[index].id.clone())]
+    }
+
+    pub(in crate::app) fn draw(&self, buf: &mut Buffer, area: Rect, look: &Look<'_>, focused: bool) {
+        let title = [("1 Clusters".to_owned(), look.style(if focused { Tone::Focus } else { Tone::Strong }))];
+        let aws = look.store.sources().filter(|(source, _)| **source != Source::Fixed).map(|(_, slot)| slot);
+        let oldest = aws.max_by_key(|slot| slot.age(look.clock.since_start));
+        let remark = oldest.map(|slot| look.age(slot, look.refresh.clusters)).map(|(age, tone)| (format!("ec2 {age}"), look.style(tone)));
+        let inner = frame(buf, area, &title, remark.as_slice(), look.theme, focused);
+        let mut cursor = self.cursor;
+        cursor.settle(self.list.len(), usize::from(inner.height));
+        let mut y = inner.y;
+        for (index, cluster) in self.list.iter().enumerate().skip(cursor.offset) {
+            if y >= inner.bottom() {
+                break;
+            }
+            self.draw_row(buf, inner, y, cluster, look);
+            if index == self.cursor.index {
+                select(buf, inner, y, look, focused);
+            }
+            y += 1;
+        }
+        for failure in look.store.sources().filter_map(|(_, slot)| slot.failure.as_ref()) {
+            let rest = Rect { y, height: inner.bottom().saturating_sub(y), ..inner };
+            y += trouble(buf, rest, failure, look);
+        }
+        let asked: Vec<_> = look.store.sources().collect();
+        if self.list.is_empty() && y < inner.bottom() && asked.iter().all(|(_, slot)| slot.failure.is_none()) {
+            let words = if asked.is_empty() { "Looking for clusters …" } else { "No clusters found. hosts: in the config names machines to reach by ssh." };
+            super::prose(buf, Rect { y, height: inner.bottom() - y, ..inner }, words, look.style(Tone::Dim));
+        }
+    }
+
+    fn draw_row(&self, buf: &mut Buffer, inner: Rect, y: u16, cluster: &Cluster, look: &Look<'_>) {
+        let link = look.store.link(&cluster.id);
+        let (sign, tone, word) = cluster_sign(cluster, link);
+        let active = look.active == Some(&cluster.id);
+        put(buf, inner.x, y, if active { "▸" } else { " " }, 1, look.style(Tone::Key));
+        put(buf, inner.x + 1, y, sign, 2, look.style(tone));
+        // A name that stands twice in the list is told apart by where it is.
+        let twice = self.list.iter().filter(|c| c.name == cluster.name).count() > 1;
+        let name = if twice { cluster.id.as_str() } else { cluster.name.as_str() };
+        let counts = look.store.nodes(&cluster.id).map(|nodes| format!("{}/{}", nodes.up(), nodes.nodes.len()));
+        let counts = counts.or_else(|| cluster.nodes_up.map(|n| format!("{n} up"))).unwrap_or_default();
+        let right = u16::try_from(crate::ui::width(&counts)).unwrap_or(0);
+        let counts_at = inner.right().saturating_sub(right + 1);
+        put(buf, counts_at, y, &counts, right, look.style(Tone::Plain));
+        let status_width = 16.min(inner.width / 3);
+        let status_at = inner.x + 3 + inner.width.saturating_sub(3 + status_width + 7);
+        let room = status_at.saturating_sub(inner.x + 4);
+        let shown = fit(name, usize::from(room), Cut::Middle);
+        let used = put(buf, inner.x + 3, y, &shown, room, if active { look.style(Tone::Strong) } else { look.style(Tone::Plain) });
+        if let Some(region) = cluster.region.as_ref().filter(|_| !twice && room > used + 2) {
+            put(buf, inner.x + 3 + used + 1, y, region, room - used - 1, look.style(Tone::Dim));
+        }
+        put(buf, status_at, y, &word, counts_at.saturating_sub(status_at + 1).min(status_width), look.style(tone));
+    }
+}

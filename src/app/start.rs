@@ -1,0 +1,77 @@
+//! Which cluster is looked at: the one the user named or chose, else the likeliest.
+
+use super::App;
+use super::intent::Intent;
+use super::notices::Notice;
+use super::overlays::PromptForm;
+use crate::model::{Cluster, ClusterId, ClusterKind, Link, Query, SchedulerKind};
+use crate::ui::Tone;
+
+impl App {
+    /// Looks at the clusters known so far and makes one the active one, where it is clear which.
+    pub(super) fn choose_cluster(&mut self) -> Vec<Intent> {
+        if self.chosen {
+            return Vec::new();
+        }
+        let list = self.clusters.list();
+        if let Some(wanted) = &self.settings.cluster {
+            let fits: Vec<_> = list.iter().filter(|c| c.id.as_str() == wanted || c.name == *wanted).collect();
+            return match fits.as_slice() {
+                [one] => {
+                    let id = one.id.clone();
+                    self.chosen = true;
+                    self.activate(id);
+                    Vec::new()
+                }
+                [] => Vec::new(),
+                many => {
+                    let ids: Vec<_> = many.iter().map(|c| c.id.to_string()).collect();
+                    let text = format!("Several clusters are called {wanted}: {}.", ids.join(", "));
+                    vec![Intent::Note(Notice { tone: Tone::Waits, text, hint: "Choose one with ⏎.".into() })]
+                }
+            };
+        }
+        // A real scheduler on this machine means that we run on a head node. Otherwise a single other cluster is meant; with several
+        // the user chooses, because each choice opens a connection.
+        let batch = |c: &&Cluster| c.kind == ClusterKind::Local && c.scheduler.is_some_and(|s| s != SchedulerKind::Runner);
+        let others: Vec<_> = list.iter().filter(|c| c.kind != ClusterKind::Local).collect();
+        let best = list.iter().find(batch).or(match others.as_slice() {
+            [one] => Some(*one),
+            _ => None,
+        });
+        let best = best.or_else(|| list.iter().find(|c| c.kind == ClusterKind::Local)).map(|c| c.id.clone());
+        if let Some(id) = best.filter(|id| self.active.as_ref() != Some(id)) {
+            self.activate(id);
+        }
+        Vec::new()
+    }
+
+    /// Looks at another cluster.
+    pub(super) fn activate(&mut self, cluster: ClusterId) {
+        if self.active.as_ref() == Some(&cluster) {
+            return;
+        }
+        self.clusters.point_at(&cluster);
+        self.jobs.forget();
+        self.nodes.refill(self.store.nodes(&cluster).cloned());
+        self.logs.watch(None, String::new(), self.clock.since_start);
+        self.active = Some(cluster);
+    }
+
+    /// What to show at once of the active cluster: what is already known of its queue.
+    pub(super) fn show_known(&self) -> Vec<Intent> {
+        let Some(cluster) = &self.active else { return Vec::new() };
+        let known = self.store.jobs(cluster, self.jobs.scope());
+        known.map(|table| self.jobs.arrange((cluster.clone(), self.jobs.scope()), table.clone())).into_iter().collect()
+    }
+
+    /// ssh wants an answer: its question is shown once.
+    pub(super) fn asked_by_ssh(&self, cluster: &ClusterId, link: &Link) -> Vec<Intent> {
+        let Link::Asking(prompt) = link else { return Vec::new() };
+        if self.store.link(cluster) == Some(link) {
+            return Vec::new();
+        }
+        debug_assert!(matches!(Query::Link(cluster.clone()), Query::Link(_)));
+        vec![Intent::Open(Box::new(PromptForm::new(cluster.clone(), prompt.clone())))]
+    }
+}

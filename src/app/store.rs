@@ -1,0 +1,117 @@
+//! The last good answer to each question, its age, and the failure that came after it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::{Answer, Cluster, ClusterId, Failure, JobDetail, JobId, JobTable, Link, LogStream, NodeTable, Query, Scope, Source};
+
+/// What is known about one question.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Slot {
+    answer: Option<Answer>,
+    /// When the answer came, since start.
+    pub(super) at: Option<Duration>,
+    /// What went wrong since.
+    pub(super) failure: Option<Failure>,
+}
+
+impl Slot {
+    /// Seconds since the last good answer.
+    pub(super) fn age(&self, now: Duration) -> Option<u64> {
+        self.at.map(|at| now.saturating_sub(at).as_secs())
+    }
+}
+
+/// All slots.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Store {
+    slots: HashMap<Query, Slot>,
+}
+
+/// More one-off answers than this are not kept.
+const KEPT: usize = 64;
+
+impl Store {
+    pub(super) fn put(&mut self, query: Query, result: Result<Answer, Failure>, now: Duration) {
+        let passing = matches!(query, Query::Detail { .. } | Query::Folder { .. } | Query::Preview { .. });
+        if passing && self.slots.len() > KEPT {
+            let oldest = self.slots.iter().filter(|(q, _)| matches!(q, Query::Detail { .. } | Query::Folder { .. } | Query::Preview { .. }));
+            if let Some(oldest) = oldest.min_by_key(|(_, slot)| slot.at).map(|(q, _)| q.clone()) {
+                self.slots.remove(&oldest);
+            }
+        }
+        let slot = self.slots.entry(query).or_default();
+        match result {
+            Ok(answer) => *slot = Slot { answer: Some(answer), at: Some(now), failure: None },
+            Err(failure) => slot.failure = Some(failure),
+        }
+    }
+
+    pub(super) fn slot(&self, query: &Query) -> Option<&Slot> {
+        self.slots.get(query)
+    }
+
+    fn answer(&self, query: &Query) -> Option<&Answer> {
+        self.slot(query)?.answer.as_ref()
+    }
+
+    /// Every source with its slot.
+    pub(super) fn sources(&self) -> impl Iterator<Item = (&Source, &Slot)> {
+        self.slots.iter().filter_map(|(query, slot)| match query {
+            Query::Clusters(source) => Some((source, slot)),
+            _ => None,
+        })
+    }
+
+    /// All known clusters: fixed ones last, because they never surprise; otherwise by name.
+    pub(super) fn clusters(&self) -> Vec<Cluster> {
+        let mut all: Vec<(bool, Cluster)> = self
+            .sources()
+            .filter_map(|(source, slot)| match &slot.answer {
+                Some(Answer::Clusters(clusters)) => Some((*source == Source::Fixed, clusters)),
+                _ => None,
+            })
+            .flat_map(|(fixed, clusters)| clusters.iter().map(move |c| (fixed && c.kind != crate::model::ClusterKind::ParallelCluster, c.clone())))
+            .collect();
+        let local = |c: &Cluster| c.kind == crate::model::ClusterKind::Local;
+        all.sort_by(|(f, a), (g, b)| (f, local(a), &a.name, &a.id).cmp(&(g, local(b), &b.name, &b.id)));
+        all.dedup_by(|a, b| a.1.id == b.1.id);
+        all.into_iter().map(|(_, c)| c).collect()
+    }
+
+    pub(super) fn link(&self, cluster: &ClusterId) -> Option<&Link> {
+        match self.answer(&Query::Link(cluster.clone())) {
+            Some(Answer::Link(link)) => Some(link),
+            _ => None,
+        }
+    }
+
+    pub(super) fn nodes(&self, cluster: &ClusterId) -> Option<&Arc<NodeTable>> {
+        match self.answer(&Query::Nodes(cluster.clone())) {
+            Some(Answer::Nodes(nodes)) => Some(nodes),
+            _ => None,
+        }
+    }
+
+    pub(super) fn jobs(&self, cluster: &ClusterId, scope: Scope) -> Option<&Arc<JobTable>> {
+        match self.answer(&Query::Jobs { cluster: cluster.clone(), scope }) {
+            Some(Answer::Jobs(jobs)) => Some(jobs),
+            _ => None,
+        }
+    }
+
+    pub(super) fn detail(&self, cluster: &ClusterId, job: &JobId) -> Option<&JobDetail> {
+        match self.answer(&Query::Detail { cluster: cluster.clone(), job: job.clone() }) {
+            Some(Answer::Detail(detail)) => Some(detail),
+            _ => None,
+        }
+    }
+
+    pub(super) fn streams(&self, cluster: &ClusterId) -> Option<&[LogStream]> {
+        match self.answer(&Query::Streams(cluster.clone())) {
+            Some(Answer::Streams(streams)) => Some(streams),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Everything a user can do, each with its name, its default keys and its words: the one table that dispatch, footer, help, the
+//! `keys` command, the README and the configuration read.
+
+use super::chord::{Chord, Key};
+
+/// Where a key means what it says. An inner area is asked before an outer one.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+pub enum Area {
+    /// Everywhere but in text fields.
+    Everywhere,
+    /// Any list or text that has a cursor or scrolls.
+    List,
+    /// The clusters pane.
+    Clusters,
+    /// The nodes pane.
+    Nodes,
+    /// The jobs pane.
+    Jobs,
+    /// The logs pane.
+    Logs,
+    /// The file picker.
+    Picker,
+}
+
+impl Area {
+    /// The heading of this area in help.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Everywhere => "Everywhere",
+            Self::List => "Lists and text",
+            Self::Clusters => "Clusters",
+            Self::Nodes => "Nodes",
+            Self::Jobs => "Jobs",
+            Self::Logs => "Logs",
+            Self::Picker => "File picker",
+        }
+    }
+}
+
+macro_rules! actions {
+    ($($variant:ident, $name:literal, $area:ident, [$($key:expr),*], $brief:literal, $words:literal;)*) => {
+        /// Something a user can do.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+        pub enum Action { $(#[doc = $words] $variant),* }
+
+        /// Every action: itself, its name in the configuration, its area, its default keys, one word for the footer, a sentence for help.
+        pub const ROWS: &[Row] = &[$(Row {
+            action: Action::$variant, name: $name, area: Area::$area, keys: &[$($key),*], brief: $brief, words: $words,
+        }),*];
+    };
+}
+
+/// One line of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// The action.
+    pub action: Action,
+    /// Its name in the configuration.
+    pub name: &'static str,
+    /// Where it works.
+    pub area: Area,
+    /// Its default keys; the first one is shown.
+    pub keys: &'static [Chord],
+    /// One word for the footer.
+    pub brief: &'static str,
+    /// A sentence for help.
+    pub words: &'static str,
+}
+
+const fn c(c: char) -> Chord {
+    Chord::plain(Key::Char(c))
+}
+const fn k(key: Key) -> Chord {
+    Chord::plain(key)
+}
+const fn ctrl(c: char) -> Chord {
+    Chord::ctrl(c)
+}
+
+actions! {
+    Quit, "quit", Everywhere, [c('q'), ctrl('c')], "quit", "Leave. Jobs, transfers to schedulers and clusters go on without qdeck.";
+    Help, "help", Everywhere, [c('?')], "help", "Show all keys.";
+    Palette, "palette", Everywhere, [c(':')], "command", "Find an action by its words and do it.";
+    FocusClusters, "focus_clusters", Everywhere, [c('1')], "clusters", "Go to the clusters.";
+    FocusNodes, "focus_nodes", Everywhere, [c('2')], "nodes", "Go to the nodes.";
+    FocusJobs, "focus_jobs", Everywhere, [c('3')], "jobs", "Go to the jobs.";
+    FocusLogs, "focus_logs", Everywhere, [c('4')], "logs", "Go to the logs.";
+    NextPane, "next_pane", Everywhere, [k(Key::Tab)], "next", "Go to the next pane.";
+    PreviousPane, "previous_pane", Everywhere, [k(Key::BackTab)], "previous", "Go to the previous pane.";
+    Zoom, "zoom", Everywhere, [c('z')], "zoom", "Make this pane as large as the screen, or small again.";
+    Refresh, "refresh", Everywhere, [c('r'), ctrl('r')], "refresh", "Ask for everything on screen again, and try lost connections now.";
+    Pause, "pause", Everywhere, [c('p')], "pause", "Stop asking, or go on.";
+    Launch, "launch", Everywhere, [c('n')], "launch", "Pick a script and submit it as a job.";
+    Streams, "streams", Everywhere, [c('L')], "streams", "Choose one of the cluster's log streams.";
+    Messages, "messages", Everywhere, [c('!')], "messages", "Show every receipt and failure of this session.";
+    Redraw, "redraw", Everywhere, [ctrl('l')], "redraw", "Draw the whole screen again.";
+    Up, "up", List, [c('k'), k(Key::Up)], "up", "One up.";
+    Down, "down", List, [c('j'), k(Key::Down)], "down", "One down.";
+    PageUp, "page_up", List, [k(Key::PageUp), ctrl('b')], "page up", "One page up.";
+    PageDown, "page_down", List, [k(Key::PageDown), ctrl('f')], "page down", "One page down.";
+    HalfUp, "half_up", List, [ctrl('u')], "half up", "Half a page up.";
+    HalfDown, "half_down", List, [ctrl('d')], "half down", "Half a page down.";
+    Top, "top", List, [c('g'), k(Key::Home)], "top", "To the first.";
+    Bottom, "bottom", List, [c('G'), k(Key::End)], "end", "To the last.";
+    Open, "open", List, [k(Key::Enter)], "open", "Open, choose, or show details.";
+    Back, "back", List, [k(Key::Esc)], "back", "Close, clear the filter, or go back.";
+    Filter, "filter", List, [c('/')], "filter", "Keep what matches a regular expression (smart case, ! inverts); in logs, search for it.";
+    Sort, "sort", List, [c('s')], "sort", "Sort by the next column.";
+    Reverse, "reverse", List, [c('S')], "reverse", "Turn the order round.";
+    Copy, "copy", List, [c('y')], "copy", "Copy the id, name or line to the clipboard.";
+    Everyone, "everyone", Jobs, [c('a')], "all/mine", "Show everybody's jobs, or only mine.";
+    Cancel, "cancel", Jobs, [c('c')], "cancel", "Cancel the job, after a question.";
+    Fetch, "fetch", Jobs, [c('f')], "fetch", "Bring the job's files here.";
+    ShowLog, "show_log", Jobs, [c('l')], "logs", "Go to the job's output.";
+    OtherOutput, "other_output", Jobs, [c('o')], "stderr", "Change between standard output and standard error.";
+    LogOther, "log_other_output", Logs, [c('o')], "stderr", "Change between standard output and standard error.";
+    Follow, "follow", Logs, [c('f')], "follow", "Follow the end of the log, or stop.";
+    Wrap, "wrap", Logs, [c('w')], "wrap", "Wrap long lines, or cut them.";
+    Left, "left", Logs, [c('h'), k(Key::Left)], "left", "Scroll left.";
+    Right, "right", Logs, [c('l'), k(Key::Right)], "right", "Scroll right.";
+    NextHit, "next_hit", Logs, [c('n')], "next hit", "To the next hit of the search.";
+    PreviousHit, "previous_hit", Logs, [c('N')], "previous hit", "To the previous hit of the search.";
+    Parent, "parent_folder", Picker, [k(Key::Left), c('h'), k(Key::Backspace)], "up", "To the folder above.";
+    Child, "child_folder", Picker, [k(Key::Right), c('l')], "enter", "Into the folder.";
+    Place, "other_machine", Picker, [k(Key::Tab), k(Key::BackTab)], "other machine", "Change between this machine and the head node.";
+    Home, "home_folder", Picker, [c('~')], "home", "To the home folder.";
+    Hidden, "hidden_files", Picker, [c('.')], "hidden", "Show hidden files, or hide them.";
+}
+
+impl Action {
+    /// This action's line of the table.
+    pub fn row(self) -> &'static Row {
+        // The table is made by the same macro as the enum, in the same order.
+        &ROWS[self as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_action_stands_at_its_own_row_under_its_own_name() {
+        for (i, row) in ROWS.iter().enumerate() {
+            assert_eq!(row.action as usize, i);
+            assert_eq!(row.action.row().name, row.name);
+            assert!(!row.keys.is_empty() && row.words.ends_with('.'), "{}", row.name);
+        }
+        let names: BTreeSet<_> = ROWS.iter().map(|r| r.name).collect();
+        assert_eq!(names.len(), ROWS.len());
+    }
+}

@@ -1,0 +1,92 @@
+//! WHAT TURNS THE WHEEL: the only place that reads clocks, spawns, sleeps and selects.
+//!
+//! Knows nothing of what the application shows or why; it carries events in, effects out and frames to the terminal.
+
+mod input;
+mod pen;
+pub mod screen;
+mod tasks;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use futures::stream::Stream;
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+use tokio::time::MissedTickBehavior;
+
+use crate::app::App;
+use crate::protocol::{Clock, Effect, Event};
+use crate::remote::Remote;
+
+pub use input::events;
+pub use screen::Screen;
+use tasks::Tasks;
+
+/// No more frames than this for what arrives by itself. What the user does is drawn at once.
+const FRAME: Duration = Duration::from_millis(16);
+/// The longest that answers are taken in before the next look at the keyboard.
+const TURN: Duration = Duration::from_millis(6);
+/// Answers that wait for the application: log producers that are not under our control wait at this gate.
+const GATE: usize = 256;
+
+/// Runs the application until it quits, its input ends or a signal asks it to.
+pub async fn run(mut app: App, remote: Arc<dyn Remote>, mut input: impl Stream<Item = Event> + Unpin, screen: &mut Screen) {
+    let begun = Instant::now();
+    let (sender, mut answers) = mpsc::channel(GATE);
+    let mut tasks = Tasks::new(remote, sender);
+    let mut signals = input::Signals::new();
+    let mut tick = tokio::time::interval(Duration::from_secs(1));
+    tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let (mut dirty, mut urgent, mut drawn) = (true, true, Instant::now());
+    let clock = || Event::Ticked(Clock { since_start: begun.elapsed(), wall: Timestamp::now() });
+    app.update(clock());
+    loop {
+        tasks.reconcile(app.wants());
+        if app.take_wipe() {
+            screen.wipe();
+        }
+        if dirty && screen.is_ready() && (urgent || drawn.elapsed() >= FRAME) {
+            screen.draw(|buf| app.view(buf));
+            (dirty, urgent, drawn) = (false, false, Instant::now());
+        }
+        let next_frame = (drawn + FRAME).into();
+        let event = tokio::select! {
+            biased;
+            event = input.next() => match event {
+                Some(event) => { urgent = true; event }
+                None => break,
+            },
+            signal = signals.next() => match signal {
+                input::Signal::Leave => break,
+                input::Signal::Continue => { screen.enter(); dirty = true; urgent = true; continue }
+            },
+            () = screen.ready(), if dirty && !screen.is_ready() => continue,
+            Some(event) = answers.recv() => event,
+            () = tokio::time::sleep_until(next_frame), if dirty => continue,
+            _ = tick.tick() => clock(),
+        };
+        if let Event::Resized { width, height } = &event {
+            screen.resize(*width, *height);
+        }
+        app.update(clock());
+        let mut effects = app.update(event);
+        // Answers that are here already are taken in together: one frame for all of them.
+        let turn = Instant::now();
+        while !urgent && turn.elapsed() < TURN {
+            let Ok(event) = answers.try_recv() else { break };
+            effects.extend(app.update(event));
+        }
+        dirty = true;
+        if effects.iter().any(|effect| matches!(effect, Effect::Quit)) {
+            break;
+        }
+        for effect in effects {
+            match effect {
+                Effect::Copy(text) => screen.copy(&text),
+                effect => tasks.carry_out(effect),
+            }
+        }
+    }
+}

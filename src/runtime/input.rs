@@ -1,0 +1,92 @@
+//! The keyboard, the mouse and signals as events.
+
+use crossterm::event::{Event as Raw, EventStream, KeyCode, KeyEventKind, KeyModifiers, MouseButton, MouseEventKind};
+use futures::StreamExt;
+use futures::stream::Stream;
+use tokio::signal::unix::{Signal as Unix, SignalKind, signal};
+
+use crate::protocol::{Chord, Event, Key, Mouse};
+
+/// What the terminal says, as events. Ends when the terminal is gone.
+pub fn events() -> impl Stream<Item = Event> + Unpin {
+    EventStream::new().take_while(|raw| std::future::ready(raw.is_ok())).filter_map(|raw| std::future::ready(raw.ok().and_then(event)))
+}
+
+fn event(raw: Raw) -> Option<Event> {
+    match raw {
+        Raw::Key(key) if key.kind != KeyEventKind::Release => {
+            let key_of = |code| {
+                Some(match code {
+                    KeyCode::Char(c) => Key::Char(c),
+                    KeyCode::Enter => Key::Enter,
+                    KeyCode::Esc => Key::Esc,
+                    KeyCode::Tab => Key::Tab,
+                    KeyCode::BackTab => Key::BackTab,
+                    KeyCode::Backspace => Key::Backspace,
+                    KeyCode::Delete => Key::Delete,
+                    KeyCode::Up => Key::Up,
+                    KeyCode::Down => Key::Down,
+                    KeyCode::Left => Key::Left,
+                    KeyCode::Right => Key::Right,
+                    KeyCode::Home => Key::Home,
+                    KeyCode::End => Key::End,
+                    KeyCode::PageUp => Key::PageUp,
+                    KeyCode::PageDown => Key::PageDown,
+                    KeyCode::F(n) => Key::F(n),
+                    _ => return None,
+                })
+            };
+            let key_code = key_of(key.code)?;
+            let (ctrl, alt) = (key.modifiers.contains(KeyModifiers::CONTROL), key.modifiers.contains(KeyModifiers::ALT));
+            Some(Event::Pressed(Chord { key: key_code, ctrl, alt }))
+        }
+        Raw::Key(_) => None,
+        Raw::Paste(text) => Some(Event::Pasted(text)),
+        Raw::Resize(width, height) => Some(Event::Resized { width, height }),
+        Raw::FocusGained => Some(Event::Focused(true)),
+        Raw::FocusLost => Some(Event::Focused(false)),
+        Raw::Mouse(mouse) => {
+            let what = match mouse.kind {
+                MouseEventKind::Down(MouseButton::Left) => Mouse::Pressed,
+                MouseEventKind::ScrollUp => Mouse::ScrolledUp,
+                MouseEventKind::ScrollDown => Mouse::ScrolledDown,
+                _ => return None,
+            };
+            Some(Event::Moused { what, column: mouse.column, row: mouse.row })
+        }
+    }
+}
+
+/// What a signal asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Signal {
+    /// End cleanly.
+    Leave,
+    /// We were stopped and go on: the terminal is not as we left it.
+    Continue,
+}
+
+/// The signals that we obey.
+pub(super) struct Signals(Vec<(Unix, Signal)>);
+
+impl Signals {
+    pub(super) fn new() -> Self {
+        let kinds = [
+            (SignalKind::terminate(), Signal::Leave),
+            (SignalKind::hangup(), Signal::Leave),
+            (SignalKind::interrupt(), Signal::Leave),
+            (SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()), Signal::Continue),
+        ];
+        Self(kinds.into_iter().filter_map(|(kind, meaning)| signal(kind).ok().map(|s| (s, meaning))).collect())
+    }
+
+    pub(super) async fn next(&mut self) -> Signal {
+        let all = self.0.iter_mut().map(|(signal, meaning)| {
+            Box::pin(async move {
+                signal.recv().await;
+                *meaning
+            })
+        });
+        futures::future::select_all(all).await.0
+    }
+}

@@ -1,0 +1,156 @@
+//! The terminal: entered, drawn on, and always left as it was found, after a panic too.
+//!
+//! A slow terminal never holds up the application: bytes are written by a thread of their own, and no frame is made while the one
+//! before is still on its way.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::time::Duration;
+
+use crossterm::clipboard::CopyToClipboard;
+use crossterm::{Command, terminal};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use tokio::sync::Notify;
+
+use super::pen::Pen;
+
+/// Alternate screen, hidden cursor, bracketed paste, focus reports, mouse buttons in SGR form.
+const ENTER: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[?2004h\x1b[?1004h\x1b[?1000h\x1b[?1006h\x1b[2J";
+/// All of it taken back, in the opposite order.
+const LEAVE: &[u8] = b"\x1b[?1006l\x1b[?1000l\x1b[?1004l\x1b[?2004l\x1b[0m\x1b[?25h\x1b[?1049l";
+
+/// The terminal, while it is ours.
+pub struct Screen {
+    front: Buffer,
+    back: Buffer,
+    pen: Pen,
+    bytes: Sender<Vec<u8>>,
+    waiting: Arc<AtomicUsize>,
+    done: Arc<Notify>,
+    writer: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Screen {
+    /// Takes the terminal over. Restores it when dropped, and before a panic is reported.
+    pub fn open() -> std::io::Result<Self> {
+        let (width, height) = terminal::size()?;
+        terminal::enable_raw_mode()?;
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            let _ = terminal::disable_raw_mode();
+            let mut out = std::io::stdout();
+            let _ = out.write_all(LEAVE).and_then(|()| out.flush());
+            before(panic);
+        }));
+        let (bytes, frames) = channel::<Vec<u8>>();
+        let (waiting, done) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
+        let writer = {
+            let (waiting, done) = (waiting.clone(), done.clone());
+            std::thread::spawn(move || {
+                for frame in frames {
+                    let mut out = std::io::stdout().lock();
+                    let _ = out.write_all(&frame).and_then(|()| out.flush());
+                    waiting.fetch_sub(1, Ordering::AcqRel);
+                    done.notify_one();
+                }
+            })
+        };
+        let area = Rect::new(0, 0, width, height);
+        let mut screen = Self {
+            front: Buffer::empty(area),
+            back: Buffer::empty(area),
+            pen: Pen::new(),
+            bytes,
+            waiting,
+            done,
+            writer: Some(writer),
+        };
+        screen.send(ENTER.to_vec());
+        Ok(screen)
+    }
+
+    /// Columns and rows.
+    pub fn size(&self) -> (u16, u16) {
+        (self.front.area.width, self.front.area.height)
+    }
+
+    /// Takes the terminal over again, after we were stopped.
+    pub fn enter(&mut self) {
+        let _ = terminal::enable_raw_mode();
+        self.send(ENTER.to_vec());
+        self.forget();
+    }
+
+    /// The next frame draws every cell.
+    pub fn wipe(&mut self) {
+        self.send(b"\x1b[0m\x1b[2J".to_vec());
+        self.forget();
+    }
+
+    fn forget(&mut self) {
+        self.front.reset();
+        self.pen = Pen::new();
+    }
+
+    /// The window has another size.
+    pub fn resize(&mut self, width: u16, height: u16) {
+        let area = Rect::new(0, 0, width, height);
+        self.front = Buffer::empty(area);
+        self.back = Buffer::empty(area);
+        self.wipe();
+    }
+
+    /// Whether the last frame has reached the terminal.
+    pub fn is_ready(&self) -> bool {
+        self.waiting.load(Ordering::Acquire) == 0
+    }
+
+    /// Waits until it has.
+    pub async fn ready(&self) {
+        while !self.is_ready() {
+            self.done.notified().await;
+        }
+    }
+
+    /// Draws a frame: only the cells that differ from the last one are sent.
+    pub fn draw(&mut self, view: impl FnOnce(&mut Buffer)) {
+        self.back.reset();
+        view(&mut self.back);
+        let mut out = Vec::new();
+        self.pen.draw(&self.front, &self.back, &mut out);
+        std::mem::swap(&mut self.front, &mut self.back);
+        if !out.is_empty() {
+            self.send(out);
+        }
+    }
+
+    /// Puts text into the clipboard of the user's own terminal (OSC 52), which works through ssh.
+    pub fn copy(&mut self, text: &str) {
+        let mut sequence = String::new();
+        if CopyToClipboard::to_clipboard_from(text).write_ansi(&mut sequence).is_ok() {
+            self.send(sequence.into_bytes());
+        }
+    }
+
+    fn send(&mut self, bytes: Vec<u8>) {
+        self.waiting.fetch_add(1, Ordering::AcqRel);
+        let _ = self.bytes.send(bytes);
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        self.send(LEAVE.to_vec());
+        // A terminal that takes no bytes must not keep us from leaving.
+        for _ in 0..20 {
+            if self.is_ready() || self.writer.as_ref().is_none_or(std::thread::JoinHandle::is_finished) {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let _ = terminal::disable_raw_mode();
+    }
+}

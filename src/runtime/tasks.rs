@@ -1,0 +1,168 @@
+//! Keeps open exactly the questions that are wanted, and runs commands beside them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::JoinHandle;
+
+use crate::model::{Arrangement, Cadence, Query, Wish};
+use crate::protocol::{CommandId, Effect, Event};
+use crate::remote::Remote;
+
+/// A failing question is asked again after at most this long.
+const LONGEST: Duration = Duration::from_secs(60);
+/// No more than one part in so many of the time is spent inside somebody's scheduler.
+const SHARE: u32 = 5;
+
+/// Ends its task when dropped.
+struct Task(JoinHandle<()>);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+struct Open {
+    cadence: Cadence,
+    again: Arc<Notify>,
+    _task: Task,
+}
+
+/// All tasks.
+pub(super) struct Tasks {
+    remote: Arc<dyn Remote>,
+    events: mpsc::Sender<Event>,
+    open: HashMap<Query, Open>,
+    /// When each question was last answered: one that is wanted again soon keeps its rhythm.
+    answered: Arc<std::sync::Mutex<HashMap<Query, Instant>>>,
+    commands: HashMap<CommandId, Task>,
+    wishes: watch::Sender<Option<Wish>>,
+    _arranger: Task,
+}
+
+impl Tasks {
+    pub(super) fn new(remote: Arc<dyn Remote>, events: mpsc::Sender<Event>) -> Self {
+        let (wishes, wished) = watch::channel(None);
+        let arranger = Task(tokio::spawn(arrange(wished, events.clone())));
+        Self {
+            remote,
+            events,
+            open: HashMap::new(),
+            answered: Arc::default(),
+            commands: HashMap::new(),
+            wishes,
+            _arranger: arranger,
+        }
+    }
+
+    /// Drops the questions that are not wanted any more and asks those that are new.
+    pub(super) fn reconcile(&mut self, wants: Vec<(Query, Cadence)>) {
+        self.open.retain(|query, open| wants.iter().any(|(q, c)| q == query && *c == open.cadence));
+        for (query, cadence) in wants {
+            if !self.open.contains_key(&query) {
+                let again = Arc::new(Notify::new());
+                let task = match cadence {
+                    Cadence::Once => tokio::spawn(self.poll(query.clone(), None, again.clone())),
+                    Cadence::Every(interval) => tokio::spawn(self.poll(query.clone(), Some(interval), again.clone())),
+                    Cadence::Follow => tokio::spawn(self.follow(query.clone())),
+                };
+                self.open.insert(query, Open { cadence, again, _task: Task(task) });
+            }
+        }
+    }
+
+    fn poll(&self, query: Query, interval: Option<Duration>, again: Arc<Notify>) -> impl Future<Output = ()> + 'static {
+        let (remote, events, answered) = (self.remote.clone(), self.events.clone(), self.answered.clone());
+        async move {
+            let last = answered.lock().ok().and_then(|map| map.get(&query).copied());
+            if let (Some(interval), Some(last)) = (interval, last) {
+                let rest = interval.saturating_sub(last.elapsed());
+                tokio::select! { () = tokio::time::sleep(rest) => {}, () = again.notified() => {} }
+            }
+            let mut failures = 0;
+            loop {
+                let begun = Instant::now();
+                let result = remote.ask(query.clone()).await;
+                let took = begun.elapsed();
+                failures = if result.is_ok() { 0 } else { failures + 1 };
+                if let Ok(mut map) = answered.lock() {
+                    map.insert(query.clone(), Instant::now());
+                }
+                if events.send(Event::Answered { query: query.clone(), result, took }).await.is_err() {
+                    return;
+                }
+                match interval {
+                    Some(interval) => {
+                        let pause = (interval * 2_u32.pow(failures.min(6))).min(LONGEST.max(interval)).max(took * (SHARE - 1));
+                        tokio::select! { () = tokio::time::sleep(pause) => {}, () = again.notified() => {} }
+                    }
+                    None => again.notified().await,
+                }
+            }
+        }
+    }
+
+    fn follow(&self, query: Query) -> impl Future<Output = ()> + 'static {
+        let (remote, events) = (self.remote.clone(), self.events.clone());
+        async move {
+            let mut stream = remote.follow(query.clone());
+            while let Some(result) = stream.next().await {
+                if events.send(Event::Answered { query: query.clone(), result, took: Duration::ZERO }).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+
+    pub(super) fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::Run(id, command) => {
+                let (remote, events) = (self.remote.clone(), self.events.clone());
+                let task = tokio::spawn(async move {
+                    let mut stream = remote.run(command);
+                    while let Some(progress) = stream.next().await {
+                        if events.send(Event::Progressed { id, progress }).await.is_err() {
+                            return;
+                        }
+                    }
+                });
+                self.commands.retain(|_, task| !task.0.is_finished());
+                self.commands.insert(id, Task(task));
+            }
+            Effect::Stop(id) => {
+                self.commands.remove(&id);
+            }
+            Effect::Arrange(wish) => {
+                self.wishes.send_replace(Some(wish));
+            }
+            Effect::Refresh(query) => {
+                if let Some(open) = self.open.get(&query) {
+                    open.again.notify_one();
+                }
+            }
+            Effect::Wake(pause) => {
+                let events = self.events.clone();
+                tokio::spawn(async move {
+                    tokio::time::sleep(pause).await;
+                    let _ = events.send(Event::Woken).await;
+                });
+            }
+            Effect::Copy(_) | Effect::Quit => {}
+        }
+    }
+}
+
+/// Fulfils the latest wish, one at a time: wishes that were overtaken are never begun.
+async fn arrange(mut wished: watch::Receiver<Option<Wish>>, events: mpsc::Sender<Event>) {
+    while wished.changed().await.is_ok() {
+        let Some(wish) = wished.borrow_and_update().clone() else { continue };
+        let Ok(arrangement) = tokio::task::spawn_blocking(move || Arrangement::make(wish)).await else { continue };
+        if events.send(Event::Arranged(Arc::new(arrangement))).await.is_err() {
+            return;
+        }
+    }
+}
