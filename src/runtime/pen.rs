@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn a_terminal_shows_what_the_buffer_holds() {
         let mut pen = Pen::new();
-        let mut terminal = vt100::Parser::new(3, 20, 0);
+        let mut terminal = vt100::Parser::new(3.try_into().unwrap(), 20.try_into().unwrap(), 0);
         let mut old = screen(&[]);
         let styles = [Style::new().fg(Color::Red).bold(), Style::new().bg(Color::Indexed(200)), Style::new().reversed(), Style::new()];
         for round in 0..200_u16 {
@@ -187,5 +187,4 @@ mod tests {
             }
         }
     }
-    use ratatui::style::Stylize;
 }

@@ -1,0 +1,285 @@
+//! The world as it is: each question goes to the one who can answer it.
+//!
+//! Knows which cluster is reached how, and nothing of how ssh, AWS or a scheduler work.
+
+mod backend;
+mod directory;
+mod output;
+mod submit;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use futures::future::{BoxFuture, FutureExt};
+use futures::stream::{self, BoxStream, StreamExt};
+
+use crate::config::Config;
+use crate::model::{
+    Answer, Cluster, ClusterId, Command, Failure, FailureKind, Link, LogSource, Place, Progress, Query, Receipt, Source,
+};
+
+use super::Remote;
+use super::demo::Demo;
+use super::host::Host;
+use super::local::LocalHost;
+use super::runner::Runner;
+use backend::Backend;
+use directory::Directory;
+
+/// The real world, and the simulated one beside it when it is asked for.
+#[derive(Clone)]
+pub struct Live {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    directory: Directory,
+    here: Arc<dyn Host>,
+    demo: Option<Demo>,
+    #[cfg(feature = "aws")]
+    aws: super::aws::Aws,
+}
+
+impl Live {
+    /// A world that connects to nothing yet.
+    pub fn new(config: Config, demo: Option<Demo>) -> Self {
+        let here: Arc<dyn Host> = Arc::new(LocalHost::new());
+        #[cfg(feature = "aws")]
+        let aws = super::aws::Aws::new(&config.aws);
+        let directory = Directory::new(config, here.clone(), Runner::default_dir());
+        Self {
+            inner: Arc::new(Inner {
+                directory,
+                here,
+                demo,
+                #[cfg(feature = "aws")]
+                aws,
+            }),
+        }
+    }
+
+    /// Where clusters can be found, without asking anybody.
+    pub fn sources(&self) -> Vec<Source> {
+        let mut sources = vec![Source::Fixed];
+        #[cfg(feature = "aws")]
+        if self.inner.demo.is_none() {
+            sources.extend(self.inner.aws.sources().into_iter().map(|(profile, region)| Source::Aws { profile, region }));
+        }
+        sources
+    }
+}
+
+impl Inner {
+    fn is_simulated(&self, cluster: &ClusterId) -> Option<&Demo> {
+        self.demo.as_ref().filter(|demo| demo.knows(cluster))
+    }
+
+    fn host(&self, place: &Place) -> Result<Arc<dyn Host>, Failure> {
+        match place {
+            Place::Here => Ok(self.here.clone()),
+            Place::Head(cluster) => Ok(self.directory.backend(cluster)?.host()),
+        }
+    }
+
+    async fn ask(self: Arc<Self>, query: Query) -> Result<Answer, Failure> {
+        if let Some(demo) = cluster_of(&query).and_then(|cluster| self.is_simulated(cluster)) {
+            return demo.ask(query).await;
+        }
+        match query {
+            Query::Clusters(source) => self.clusters(source).await.map(Answer::Clusters),
+            Query::Nodes(cluster) => {
+                let backend = self.directory.backend(&cluster)?;
+                let nodes = backend.nodes();
+                #[cfg(feature = "aws")]
+                let nodes = self.joined(&cluster, nodes);
+                nodes.await.map(|nodes| Answer::Nodes(Arc::new(nodes)))
+            }
+            Query::Jobs { cluster, scope } => {
+                let jobs = self.directory.backend(&cluster)?.jobs(scope, false).await?;
+                Ok(Answer::Jobs(Arc::new(jobs)))
+            }
+            Query::Detail { cluster, job } => self.directory.backend(&cluster)?.detail(job).await.map(Answer::Detail),
+            Query::Streams(cluster) => self.streams(&cluster).await.map(Answer::Streams),
+            Query::Folder { place, path } => {
+                let (path, entries) = self.host(&place)?.folder(path).await?;
+                Ok(Answer::Folder { path, entries })
+            }
+            Query::Preview { place, path } => self.host(&place)?.preview(path).await.map(Answer::Preview),
+            Query::Link(_) | Query::Log(..) => {
+                Err(Failure::new(FailureKind::Unsupported, "qdeck", "this question is followed, not asked"))
+            }
+        }
+    }
+
+    async fn clusters(&self, source: Source) -> Result<Vec<Cluster>, Failure> {
+        match source {
+            Source::Fixed => {
+                let mut all = self.directory.fixed().await;
+                if let Some(demo) = &self.demo {
+                    all.extend(demo.clusters());
+                }
+                Ok(all)
+            }
+            #[cfg(feature = "aws")]
+            Source::Aws { profile, region } => {
+                let found = self.aws.clusters(profile.as_deref(), region.as_deref()).await?;
+                self.directory.learn(&found);
+                Ok(found)
+            }
+            #[cfg(not(feature = "aws"))]
+            Source::Aws { .. } => Err(without_aws()),
+        }
+    }
+
+    #[cfg(feature = "aws")]
+    async fn joined(
+        &self,
+        cluster: &ClusterId,
+        nodes: impl Future<Output = Result<crate::model::NodeTable, Failure>>,
+    ) -> Result<crate::model::NodeTable, Failure> {
+        let Some(known) = self.directory.known(cluster) else { return nodes.await };
+        // Side by side: what EC2 says comes in the time that the scheduler takes.
+        let (nodes, instances) = futures::join!(nodes, self.aws.instances(&known));
+        let mut nodes = nodes?;
+        // Nodes without their instances are still worth seeing; EC2's own trouble shows at the list of clusters.
+        if let Ok(instances) = instances {
+            super::join::join(&mut nodes.nodes, &instances);
+        }
+        Ok(nodes)
+    }
+
+    #[cfg(feature = "aws")]
+    async fn streams(&self, cluster: &ClusterId) -> Result<Vec<crate::model::LogStream>, Failure> {
+        match self.directory.known(cluster) {
+            Some(known) => self.aws.streams(&known).await,
+            None => Err(no_streams(cluster)),
+        }
+    }
+
+    #[cfg(not(feature = "aws"))]
+    #[expect(clippy::unused_async, reason = "the other build asks AWS here")]
+    #[expect(clippy::unused_self, reason = "the other build asks AWS here")]
+    async fn streams(&self, cluster: &ClusterId) -> Result<Vec<crate::model::LogStream>, Failure> {
+        Err(no_streams(cluster))
+    }
+
+    fn follow(self: Arc<Self>, query: Query) -> BoxStream<'static, Result<Answer, Failure>> {
+        if let Some(demo) = cluster_of(&query).and_then(|cluster| self.is_simulated(cluster)) {
+            return demo.follow(query);
+        }
+        match query {
+            Query::Link(cluster) => match self.directory.backend(&cluster) {
+                Ok(backend) => backend.host().link().map(|link| Ok(Answer::Link(link))).boxed(),
+                Err(failure) => {
+                    let down = Answer::Link(Link::Down { failure, retry_in: None });
+                    stream::once(std::future::ready(Ok(down))).chain(stream::pending()).boxed()
+                }
+            },
+            Query::Log(LogSource::File { place, path }, start) => match self.host(&place) {
+                Ok(host) => host.tail(path, start).map(|event| event.map(Answer::Log)).boxed(),
+                Err(failure) => failed(failure),
+            },
+            Query::Log(LogSource::Output { cluster, job, kind }, start) => match self.directory.backend(&cluster) {
+                Ok(backend) => output::follow(backend, job, kind, start).map(|event| event.map(Answer::Log)).boxed(),
+                Err(failure) => failed(failure),
+            },
+            #[cfg(feature = "aws")]
+            Query::Log(LogSource::Stream { cluster, group, stream }, start) => match self.directory.known(&cluster) {
+                Some(known) => self.aws.follow(known, group, stream, start).map(|event| event.map(Answer::Log)).boxed(),
+                None => failed(no_streams(&cluster)),
+            },
+            #[cfg(not(feature = "aws"))]
+            Query::Log(LogSource::Stream { .. }, _) => failed(without_aws()),
+            other => self.ask(other).into_stream().boxed(),
+        }
+    }
+
+    fn run(self: Arc<Self>, command: Command) -> BoxStream<'static, Progress> {
+        let cluster = match &command {
+            Command::Submit(submission) => &submission.cluster,
+            Command::Cancel { cluster, .. } | Command::Reply { cluster, .. } | Command::Reconnect(cluster) => cluster,
+            Command::Fetch(fetch) => &fetch.cluster,
+        };
+        if let Some(demo) = self.is_simulated(cluster) {
+            return demo.run(command);
+        }
+        let backend = match self.directory.backend(cluster) {
+            Ok(backend) => backend,
+            Err(failure) => return ended(Progress::Failed(failure)),
+        };
+        match command {
+            Command::Submit(submission) => submit::run(backend, submission),
+            Command::Cancel { jobs, .. } => async move {
+                match backend.cancel(&jobs).await {
+                    Ok(()) => Progress::Done(Receipt::Cancelled(jobs)),
+                    Err(failure) => Progress::Failed(failure),
+                }
+            }
+            .into_stream()
+            .boxed(),
+            Command::Fetch(fetch) => output::fetch(backend, fetch),
+            Command::Reply { prompt, text, .. } => {
+                backend.host().reply(prompt, text);
+                ended(Progress::Done(Receipt::Noted))
+            }
+            Command::Reconnect(_) => {
+                backend.host().reconnect();
+                ended(Progress::Done(Receipt::Noted))
+            }
+        }
+    }
+}
+
+impl Remote for Live {
+    fn ask(&self, query: Query) -> BoxFuture<'static, Result<Answer, Failure>> {
+        self.inner.clone().ask(query).boxed()
+    }
+
+    fn follow(&self, query: Query) -> BoxStream<'static, Result<Answer, Failure>> {
+        self.inner.clone().follow(query)
+    }
+
+    fn run(&self, command: Command) -> BoxStream<'static, Progress> {
+        self.inner.clone().run(command)
+    }
+}
+
+/// The cluster that a question is about.
+fn cluster_of(query: &Query) -> Option<&ClusterId> {
+    match query {
+        Query::Clusters(_) => None,
+        Query::Link(cluster) | Query::Nodes(cluster) | Query::Streams(cluster) => Some(cluster),
+        Query::Jobs { cluster, .. } | Query::Detail { cluster, .. } => Some(cluster),
+        Query::Log(LogSource::Output { cluster, .. } | LogSource::Stream { cluster, .. }, _) => Some(cluster),
+        Query::Folder { place, .. } | Query::Preview { place, .. } | Query::Log(LogSource::File { place, .. }, _) => match place {
+            Place::Here => None,
+            Place::Head(cluster) => Some(cluster),
+        },
+    }
+}
+
+fn no_streams(cluster: &ClusterId) -> Failure {
+    Failure::new(FailureKind::Unsupported, cluster.as_str(), "this cluster has no CloudWatch log streams")
+        .hint("Only AWS ParallelClusters have them; a job's own output is in the Logs pane.")
+}
+
+#[cfg(not(feature = "aws"))]
+fn without_aws() -> Failure {
+    Failure::new(FailureKind::Unsupported, "AWS", "this qdeck was built without AWS support").hint("Build it with the default features.")
+}
+
+fn failed(failure: Failure) -> BoxStream<'static, Result<Answer, Failure>> {
+    stream::once(std::future::ready(Err(failure))).chain(stream::pending()).boxed()
+}
+
+fn ended(progress: Progress) -> BoxStream<'static, Progress> {
+    stream::once(std::future::ready(progress)).boxed()
+}
+
+/// A path that a user typed, with `~` at its beginning resolved on this machine.
+pub fn at_home(path: &std::path::Path) -> PathBuf {
+    match (path.strip_prefix("~"), etcetera::home_dir()) {
+        (Ok(rest), Ok(home)) => home.join(rest),
+        _ => path.to_owned(),
+    }
+}

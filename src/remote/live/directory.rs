@@ -1,0 +1,135 @@
+//! Which clusters are known and how each is reached. Connections are made when they are first needed and then shared.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, RwLock};
+
+use tokio::sync::OnceCell;
+
+use super::backend::Backend;
+use super::at_home;
+use crate::config::{ClusterEntry, Config};
+use crate::model::{Cluster, ClusterId, ClusterKind, Failure, FailureKind, SchedulerKind};
+use crate::remote::host::Host;
+use crate::remote::runner::Runner;
+use crate::remote::scheduler;
+use crate::remote::ssh::{SshHost, Target};
+
+/// The directory.
+pub(super) struct Directory {
+    config: Config,
+    here: Arc<dyn Host>,
+    jobs_dir: PathBuf,
+    known: RwLock<HashMap<ClusterId, Cluster>>,
+    backends: Mutex<HashMap<ClusterId, (Target, Backend)>>,
+    local: Mutex<Option<Backend>>,
+}
+
+impl Directory {
+    pub(super) fn new(config: Config, here: Arc<dyn Host>, jobs_dir: PathBuf) -> Self {
+        Self { config, here, jobs_dir, known: RwLock::default(), backends: Mutex::default(), local: Mutex::default() }
+    }
+
+    /// Hosts from the configuration, and this machine: with its own batch system if it has one, else with the embedded runner.
+    pub(super) async fn fixed(&self) -> Vec<Cluster> {
+        let mut all: Vec<Cluster> = self
+            .config
+            .hosts
+            .iter()
+            .map(|host| {
+                let mut cluster = Cluster::named(ClusterId::new(&host.name), ClusterKind::Host);
+                cluster.scheduler = host.scheduler.map(SchedulerKind::from);
+                cluster
+            })
+            .collect();
+        let found = scheduler::detect();
+        let said = self.here.sh(found.script, std::time::Duration::from_secs(5)).await;
+        let kind = said.and_then(|said| (found.read)(&said)).ok().filter(|kind| scheduler::scheduler(*kind).is_ok());
+        let mut local = Cluster::named(ClusterId::local(), ClusterKind::Local);
+        local.scheduler = Some(kind.unwrap_or(SchedulerKind::Runner));
+        let backend = match kind {
+            Some(kind) => Backend::Batch {
+                name: "local".into(),
+                host: self.here.clone(),
+                scheduler: Arc::new(OnceCell::new()),
+                configured: Some(kind),
+            },
+            None => Backend::Runner { host: self.here.clone(), runner: Runner::open(self.jobs_dir.clone()).map(Arc::new) },
+        };
+        if let Ok(mut slot) = self.local.lock() {
+            slot.get_or_insert(backend);
+        }
+        all.push(local);
+        all
+    }
+
+    /// Remembers what AWS said, for reaching the head nodes later.
+    pub(super) fn learn(&self, clusters: &[Cluster]) {
+        if let Ok(mut known) = self.known.write() {
+            known.extend(clusters.iter().map(|cluster| (cluster.id.clone(), cluster.clone())));
+        }
+    }
+
+    /// A cluster that AWS told of.
+    pub(super) fn known(&self, id: &ClusterId) -> Option<Cluster> {
+        self.known.read().ok()?.get(id).cloned()
+    }
+
+    /// The way to a cluster's queue.
+    pub(super) fn backend(&self, id: &ClusterId) -> Result<Backend, Failure> {
+        if *id == ClusterId::local() {
+            let local = self.local.lock().ok().and_then(|slot| slot.clone());
+            return local.ok_or_else(|| Failure::new(FailureKind::Busy, "local", "this machine is still being looked at"));
+        }
+        let (target, configured) = self.target(id)?;
+        let mut backends = self.backends.lock().map_err(|_| Failure::new(FailureKind::Stopped, id.as_str(), "a task died"))?;
+        // A head node that was stopped and started has another address: then the old connection is of no use.
+        if let Some((known, backend)) = backends.get(id)
+            && *known == target
+        {
+            return Ok(backend.clone());
+        }
+        let host = Arc::new(SshHost::new(id.clone(), target.clone()));
+        let backend = Backend::Batch { name: id.to_string(), host, scheduler: Arc::new(OnceCell::new()), configured };
+        backends.insert(id.clone(), (target, backend.clone()));
+        Ok(backend)
+    }
+
+    fn target(&self, id: &ClusterId) -> Result<(Target, Option<SchedulerKind>), Failure> {
+        let config_file = self.config.ssh.config_file.as_deref().map(at_home);
+        if let Some(host) = self.config.hosts.iter().find(|host| host.name == id.as_str()) {
+            let target = Target { destination: host.ssh.clone(), user: None, key: None, config_file };
+            return Ok((target, host.scheduler.map(SchedulerKind::from)));
+        }
+        let unknown = || {
+            Failure::new(FailureKind::NotFound, id.as_str(), "there is no such cluster")
+                .hint("`qdeck clusters` lists those that can be found; profiles, regions and hosts are set in the config.")
+        };
+        let cluster = self.known(id).ok_or_else(unknown)?;
+        let none = ClusterEntry::default();
+        let entry = self.config.clusters.get(id.as_str()).or_else(|| self.config.clusters.get(&cluster.name)).unwrap_or(&none);
+        let head = cluster.head_node.clone().unwrap_or_default();
+        if let Some(ssh) = &entry.ssh {
+            let target = Target { destination: ssh.clone(), user: entry.user.clone(), key: entry.key.as_deref().map(at_home), config_file };
+            return Ok((target, cluster.scheduler));
+        }
+        let Some(address) = head.address.clone().filter(|_| head.state.as_deref() == Some("running")) else {
+            let state = head.state.as_deref().unwrap_or("missing");
+            let what = format!("its head node is {state}");
+            return Err(Failure::new(FailureKind::Unreachable, id.as_str(), what).hint("Start the head node in EC2, or wait until it runs."));
+        };
+        let key = entry.key.as_deref().map(at_home).or_else(|| key_file(head.key_name.as_deref()?));
+        let target = Target { destination: address, user: entry.user.clone().or(head.user), key, config_file };
+        Ok((target, cluster.scheduler))
+    }
+}
+
+/// Where people keep the private half of an EC2 key pair. `None` leaves the choice to ssh: its agent and its own defaults.
+fn key_file(name: &str) -> Option<PathBuf> {
+    // The name comes from AWS: it must not lead out of the folder.
+    if name.contains(['/', '\0']) || name.starts_with('.') {
+        return None;
+    }
+    let home = etcetera::home_dir().ok()?;
+    [format!(".ssh/{name}.pem"), format!(".ssh/{name}")].iter().map(|file| home.join(file)).find(|path| path.is_file())
+}
