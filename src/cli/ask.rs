@@ -1,0 +1,155 @@
+//! Carries out one subcommand.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use super::{Arguments, ConfigVerb, Verb, choose, logs, print, run};
+use crate::config::Config;
+use crate::model::{Answer, Command, Existing, Failure, FailureKind, Fetch, JobId, Place, Query, Receipt, Scope, Source, Submission};
+use crate::protocol::KeyMap;
+use crate::protocol::action::ROWS;
+use crate::remote::Remote;
+
+/// Carries out a subcommand that is not the application itself.
+pub async fn command(arguments: &Arguments, verb: &Verb, config: &Config, remote: &dyn Remote, sources: &[Source]) -> ExitCode {
+    match carry_out(arguments, verb, config, remote, sources).await {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever closed our standard output has what it wanted.
+        Err(failure) if failure.kind == FailureKind::Stopped && failure.place == "standard output" => ExitCode::SUCCESS,
+        Err(failure) => {
+            let _ = writeln!(std::io::stderr(), "qdeck: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn carry_out(arguments: &Arguments, verb: &Verb, config: &Config, remote: &dyn Remote, sources: &[Source]) -> Result<(), Failure> {
+    let cluster = || choose::cluster(remote, sources, arguments.cluster.as_deref());
+    match verb {
+        Verb::Clusters => clusters(arguments.json, remote, sources).await,
+        Verb::Nodes => {
+            let Answer::Nodes(nodes) = remote.ask(Query::Nodes(cluster().await?)).await? else { return Ok(()) };
+            warn(nodes.warnings);
+            if arguments.json { print::json(&Value::Array(nodes.nodes.iter().map(print::node).collect())) } else { print::nodes(&nodes.nodes) }
+        }
+        Verb::Jobs { all } => {
+            let scope = if *all { Scope::All } else { Scope::Mine };
+            let query = Query::Jobs { cluster: cluster().await?, scope };
+            let Answer::Jobs(jobs) = remote.ask_with_paths(query).await? else { return Ok(()) };
+            warn(jobs.warnings);
+            if arguments.json { print::json(&Value::Array(jobs.iter().map(|job| print::job(&job)).collect())) } else { print::jobs(&jobs) }
+        }
+        Verb::Submit { script, remote: there, dir, args } => {
+            let cluster = cluster().await?;
+            let (place, path) = if *there { (Place::Head(cluster.clone()), script.clone()) } else { (Place::Here, absolute(script)?) };
+            let submission = Submission { cluster, place, path, dir: dir.clone(), args: args.clone() };
+            match run::run(remote, Command::Submit(submission)).await? {
+                Receipt::Submitted { job, said } => {
+                    if !said.is_empty() {
+                        let _ = writeln!(std::io::stderr(), "{}", crate::model::text::clean(&said));
+                    }
+                    if arguments.json { print::json(&json!({ "id": job.as_str() })) } else { print::out(format!("{job}\n").as_bytes()) }
+                }
+                _ => Ok(()),
+            }
+        }
+        Verb::Cancel { jobs } => {
+            let jobs: Vec<JobId> = jobs.iter().map(JobId::new).collect();
+            run::run(remote, Command::Cancel { cluster: cluster().await?, jobs: jobs.clone() }).await?;
+            if arguments.json {
+                let ids: Vec<&str> = jobs.iter().map(JobId::as_str).collect();
+                return print::json(&json!({ "cancelled": ids }));
+            }
+            Ok(())
+        }
+        Verb::Logs { what, follow, stderr } => {
+            logs::print(remote, cluster().await?, &logs::Wanted { what, follow: *follow, stderr: *stderr }).await
+        }
+        Verb::Fetch { job, dest, work_dir, overwrite, keep } => {
+            let existing = match (overwrite, keep) {
+                (true, _) => Existing::Overwrite,
+                (_, true) => Existing::Keep,
+                _ => Existing::Ask,
+            };
+            let dest = std::path::absolute(dest).map_err(|e| Failure::new(FailureKind::NotFound, dest.display().to_string(), e.to_string()))?;
+            let fetch = Fetch { cluster: cluster().await?, job: JobId::new(job), dest, work_dir: *work_dir, existing };
+            fetched(arguments.json, run::run(remote, Command::Fetch(fetch)).await?)
+        }
+        Verb::Keys => keys(arguments.json, config),
+        Verb::Config { verb: ConfigVerb::Check } => {
+            let path = arguments.config.clone().or_else(Config::default_path).filter(|path| path.exists());
+            let place = path.map_or_else(|| "no file: every setting has its default".to_owned(), |path| path.display().to_string());
+            if arguments.json {
+                return print::json(&json!({ "ok": true, "file": arguments.config.clone().or_else(Config::default_path) }));
+            }
+            print::out(format!("ok: {place}\n").as_bytes())
+        }
+        Verb::Demo { .. } | Verb::Supervise { .. } => Ok(()),
+    }
+}
+
+async fn clusters(json: bool, remote: &dyn Remote, sources: &[Source]) -> Result<(), Failure> {
+    let (clusters, mut failures) = choose::clusters(remote, sources).await;
+    if json {
+        print::json(&Value::Array(clusters.iter().map(print::cluster).collect()))?;
+    } else {
+        print::clusters(&clusters)?;
+    }
+    // What was found is printed all the same: everything that does not need the failing source keeps working.
+    match failures.pop() {
+        None => Ok(()),
+        Some(last) => {
+            for failure in failures {
+                let _ = writeln!(std::io::stderr(), "qdeck: {failure}");
+            }
+            Err(last)
+        }
+    }
+}
+
+fn fetched(json: bool, receipt: Receipt) -> Result<(), Failure> {
+    match receipt {
+        Receipt::Fetched { dest, files, bytes } if json => print::json(&json!({ "dest": dest, "files": files, "bytes": bytes })),
+        Receipt::Fetched { dest, files, bytes } => {
+            let size = crate::model::duration::bytes(bytes);
+            print::out(format!("{files} files, {size}, in {}\n", dest.display()).as_bytes())
+        }
+        Receipt::Differs { dest, files } => {
+            let what = format!("these files are there already and differ: {}", files.join(", "));
+            let hint = "Nothing was touched. --overwrite replaces them, --keep fetches the others.";
+            Err(Failure::new(FailureKind::Conflict, dest.display().to_string(), what).hint(hint))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn keys(json: bool, config: &Config) -> Result<(), Failure> {
+    let map = KeyMap::with(&config.keys).unwrap_or_default();
+    let chords = |row: &crate::protocol::action::Row| map.keys(row.action).iter().map(ToString::to_string).collect::<Vec<_>>();
+    if json {
+        let rows: Vec<Value> = ROWS
+            .iter()
+            .map(|row| json!({ "action": row.name, "area": row.area.title(), "keys": chords(row), "words": row.words }))
+            .collect();
+        return print::json(&Value::Array(rows));
+    }
+    let rows: Vec<Vec<String>> =
+        ROWS.iter().map(|row| vec![row.area.title().into(), chords(row).join(" "), row.name.into(), row.words.into()]).collect();
+    print::table(&["WHERE", "KEYS", "ACTION", "WHAT IT DOES"], &rows)
+}
+
+fn absolute(path: &str) -> Result<String, Failure> {
+    let wrong = |error: std::io::Error| {
+        let hint = "The script is looked for on this machine; --remote takes a path on the head node.";
+        Failure::new(FailureKind::NotFound, path, error.to_string()).hint(hint)
+    };
+    std::fs::canonicalize(path).map(|path| path.display().to_string()).map_err(wrong)
+}
+
+fn warn(warnings: u32) {
+    if warnings > 0 {
+        let _ = writeln!(std::io::stderr(), "qdeck: {warnings} lines of the scheduler's answer could not be read");
+    }
+}
