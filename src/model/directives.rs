@@ -1,5 +1,7 @@
 //! What a job script says about itself: its `#SBATCH`, `#$` and `#PBS` lines.
 
+use super::duration::parse_slurm;
+
 /// The options of a job script, as far as qdeck shows or obeys them.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Directives {
@@ -27,9 +29,207 @@ pub struct Directives {
     pub array: Option<String>,
 }
 
+/// The batch systems' prefixes. The first one found in a script is the one whose options count.
+const PREFIXES: [&str; 3] = ["#SBATCH", "#PBS", "#$"];
+
 impl Directives {
-    /// Reads the directives of a script.
-    pub fn read(_script: &str) -> Self {
-        Self::default()
+    /// Reads the directives of a script: up to its first command, as the schedulers do.
+    pub fn read(script: &str) -> Self {
+        let mut all = Self::default();
+        let mut dialect = None;
+        for (number, line) in (1..).zip(script.lines()) {
+            let line = line.trim_end_matches('\r');
+            let text = line.trim();
+            if !text.is_empty() && !text.starts_with('#') {
+                break;
+            }
+            let Some(prefix) = PREFIXES.iter().find(|prefix| {
+                line.strip_prefix(**prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t']))
+            }) else {
+                continue;
+            };
+            all.lines.push((number, line.to_owned()));
+            if *dialect.get_or_insert(*prefix) == *prefix {
+                let words = words(&line[prefix.len()..]);
+                match *prefix {
+                    "#SBATCH" => all.slurm(&words),
+                    "#PBS" => all.pbs(&words),
+                    _ => all.grid_engine(&words),
+                }
+            }
+        }
+        all
+    }
+
+    fn slurm(&mut self, words: &[String]) {
+        const LETTERS: [(char, &str); 11] = [
+            ('J', "job-name"),
+            ('o', "output"),
+            ('e', "error"),
+            ('D', "chdir"),
+            ('p', "partition"),
+            ('N', "nodes"),
+            ('n', "ntasks"),
+            ('c', "cpus-per-task"),
+            ('t', "time"),
+            ('a', "array"),
+            ('A', "account"),
+        ];
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            let (key, value) = if let Some(long) = word.strip_prefix("--") {
+                match long.split_once('=') {
+                    Some((key, value)) => (key, Some(value.to_owned())),
+                    None => (long, None),
+                }
+            } else if let Some(short) = word.strip_prefix('-') {
+                let letter = short.chars().next().unwrap_or(' ');
+                let Some((_, key)) = LETTERS.iter().find(|(l, _)| *l == letter) else { continue };
+                let glued = short[letter.len_utf8()..].trim_start_matches('=');
+                (*key, (!glued.is_empty()).then(|| glued.to_owned()))
+            } else {
+                continue;
+            };
+            let slot = match key {
+                "job-name" => &mut self.name,
+                "output" => &mut self.output,
+                "error" => &mut self.error,
+                "chdir" => &mut self.work_dir,
+                "partition" => &mut self.partition,
+                "array" => &mut self.array,
+                "nodes" | "ntasks" | "cpus-per-task" | "time" => {
+                    let value = value.or_else(|| words.next().cloned()).unwrap_or_default();
+                    let number = value.split('-').next().and_then(|n| n.parse().ok());
+                    match key {
+                        "nodes" => self.nodes = number,
+                        "ntasks" => self.tasks = number,
+                        "cpus-per-task" => self.cpus_per_task = number,
+                        _ => self.time_limit = parse_slurm(&value),
+                    }
+                    continue;
+                }
+                _ => continue,
+            };
+            *slot = value.or_else(|| words.next().cloned());
+        }
+    }
+
+    fn grid_engine(&mut self, words: &[String]) {
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            match word.as_str() {
+                "-N" => self.name = words.next().cloned(),
+                "-q" => self.partition = words.next().cloned(),
+                "-o" => self.output = words.next().cloned(),
+                "-e" => self.error = words.next().cloned(),
+                "-wd" => self.work_dir = words.next().cloned(),
+                "-t" => self.array = words.next().cloned(),
+                "-pe" => {
+                    words.next();
+                    self.tasks = words.next().and_then(|n| n.split('-').next()?.parse().ok());
+                }
+                "-l" => {
+                    let limits = words.next().cloned().unwrap_or_default();
+                    let limit = limits.split(',').find_map(|l| l.strip_prefix("h_rt="));
+                    self.time_limit = limit.and_then(seconds).or(self.time_limit);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn pbs(&mut self, words: &[String]) {
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            match word.as_str() {
+                "-N" => self.name = words.next().cloned(),
+                "-q" => self.partition = words.next().cloned(),
+                "-o" => self.output = words.next().cloned(),
+                "-e" => self.error = words.next().cloned(),
+                "-d" | "-w" => self.work_dir = words.next().cloned(),
+                "-J" | "-t" => self.array = words.next().cloned(),
+                "-l" => words.next().into_iter().flat_map(|list| list.split(',')).for_each(|item| self.pbs_resource(item)),
+                _ => {}
+            }
+        }
+    }
+
+    /// `walltime=1:00:00`, `nodes=2:ppn=4`, `select=2:ncpus=4:mpiprocs=4`.
+    fn pbs_resource(&mut self, item: &str) {
+        if let Some(time) = item.strip_prefix("walltime=") {
+            self.time_limit = seconds(time);
+        }
+        if let Some(chunk) = item.strip_prefix("nodes=").or_else(|| item.strip_prefix("select=")) {
+            let mut parts = chunk.split(':');
+            self.nodes = parts.next().and_then(|n| n.parse().ok());
+            let per_node = parts.find_map(|p| p.strip_prefix("ppn=").or_else(|| p.strip_prefix("ncpus=")));
+            let per_node: Option<u32> = per_node.and_then(|n| n.parse().ok());
+            self.tasks = self.nodes.zip(per_node).and_then(|(n, p)| n.checked_mul(p)).or(self.tasks);
+        }
+    }
+}
+
+/// `H:M:S`, `M:S` or seconds, as Grid Engine and PBS write times.
+fn seconds(text: &str) -> Option<u64> {
+    text.split(':').try_fold(0_u64, |total, part| total.checked_mul(60)?.checked_add(part.parse().ok()?))
+}
+
+/// The words of a directive line: quotes hold a word together, ` #` begins a remark.
+fn words(text: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let (mut word, mut open, mut begun) = (String::new(), None, false);
+    for c in text.chars() {
+        match (open, c) {
+            (Some(quote), c) if c == quote => open = None,
+            (None, '"' | '\'') => (open, begun) = (Some(c), true),
+            (None, c) if c.is_whitespace() => {
+                if begun {
+                    words.push(std::mem::take(&mut word));
+                }
+                begun = false;
+            }
+            (None, '#') if !begun => break,
+            _ => {
+                word.push(c);
+                begun = true;
+            }
+        }
+    }
+    if begun {
+        words.push(word);
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn sbatch_options_are_read_in_all_their_forms() {
+        let script = "#!/bin/bash\r\n#SBATCH --job-name=\"my job\" -N2-4 # two at least\r\n#SBATCH -n 8\r\n#SBATCH --time 1-02:00:00\r\n\
+                      #SBATCH -oout-%j.txt --cpus-per-task=3\n# plain\n#SBATCHED no\n##SBATCH -p no\n\n#SBATCH --array=0-9%2\necho hi\n#SBATCH -p late\n";
+        let d = Directives::read(script);
+        assert_eq!((d.name.as_deref(), d.nodes, d.tasks, d.cpus_per_task), (Some("my job"), Some(2), Some(8), Some(3)));
+        assert_eq!((d.time_limit, d.output.as_deref(), d.array.as_deref(), d.partition), (Some(93_600), Some("out-%j.txt"), Some("0-9%2"), None));
+        assert_eq!(d.lines.len(), 5);
+        assert_eq!(d.lines[0].0, 2);
+    }
+
+    #[test]
+    fn grid_engine_and_pbs_are_read_and_the_first_dialect_counts() {
+        let sge = Directives::read("#!/bin/sh\n#$ -N hello -pe mpi 4-8\n#$ -l h_rt=1:00:00,mem=1G\n#PBS -N other\n");
+        assert_eq!((sge.name.as_deref(), sge.tasks, sge.time_limit, sge.lines.len()), (Some("hello"), Some(4), Some(3_600), 3));
+        let pbs = Directives::read("#PBS -l nodes=2:ppn=4,walltime=00:30:00 -q batch\n");
+        assert_eq!((pbs.nodes, pbs.tasks, pbs.time_limit, pbs.partition.as_deref()), (Some(2), Some(8), Some(1_800), Some("batch")));
+    }
+
+    proptest! {
+        #[test]
+        fn any_script_is_survived(script in "(#(SBATCH|PBS|\\$)? ?(-[a-zA-Z]|--[a-z-]+)?[= ]?[^\n]{0,12}\n){0,8}") {
+            Directives::read(&script);
+        }
     }
 }
