@@ -1,6 +1,7 @@
 //! qdeck: clusters, nodes, job queue and live logs of AWS ParallelCluster in one terminal.
 
 pub mod app;
+pub mod cli;
 pub mod config;
 pub mod model;
 pub mod protocol;

@@ -2,18 +2,30 @@
 //!
 //! Knows nothing of panes, keys or drawing. A failure is an answer like any other; nothing here panics or prints.
 
+pub mod demo;
 pub mod host;
+pub mod live;
+pub mod local;
+pub mod probe;
+pub mod runner;
 pub mod scheduler;
+pub mod ssh;
+pub mod tail;
 
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 
-use crate::model::{Answer, Command, Failure, Progress, Query};
+use crate::model::{Answer, ClusterId, Command, Failure, Progress, Query, Scope};
 
 /// Everything outside this process, as the application sees it.
 pub trait Remote: Send + Sync + 'static {
     /// Asks once. Dropping the future withdraws the question.
     fn ask(&self, query: Query) -> BoxFuture<'static, Result<Answer, Failure>>;
+
+    /// The queue with the output paths of its jobs, which cost the scheduler more: for one-shot use.
+    fn jobs_with_paths(&self, cluster: ClusterId, scope: Scope) -> BoxFuture<'static, Result<Answer, Failure>> {
+        self.ask(Query::Jobs { cluster, scope })
+    }
 
     /// Keeps answering until dropped. A failure in between is reported and then mended, if it can be, without a lost or a
     /// doubled answer; the stream ends only when nothing more can ever come.

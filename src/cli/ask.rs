@@ -36,8 +36,7 @@ async fn carry_out(arguments: &Arguments, verb: &Verb, config: &Config, remote: 
         }
         Verb::Jobs { all } => {
             let scope = if *all { Scope::All } else { Scope::Mine };
-            let query = Query::Jobs { cluster: cluster().await?, scope };
-            let Answer::Jobs(jobs) = remote.ask_with_paths(query).await? else { return Ok(()) };
+            let Answer::Jobs(jobs) = remote.jobs_with_paths(cluster().await?, scope).await? else { return Ok(()) };
             warn(jobs.warnings);
             if arguments.json { print::json(&Value::Array(jobs.iter().map(|job| print::job(&job)).collect())) } else { print::jobs(&jobs) }
         }

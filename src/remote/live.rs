@@ -15,7 +15,7 @@ use futures::stream::{self, BoxStream, StreamExt};
 
 use crate::config::Config;
 use crate::model::{
-    Answer, Cluster, ClusterId, Command, Failure, FailureKind, Link, LogSource, Place, Progress, Query, Receipt, Source,
+    Answer, Cluster, ClusterId, Command, Failure, FailureKind, Link, LogSource, Place, Progress, Query, Receipt, Scope, Source,
 };
 
 use super::Remote;
@@ -23,7 +23,6 @@ use super::demo::Demo;
 use super::host::Host;
 use super::local::LocalHost;
 use super::runner::Runner;
-use backend::Backend;
 use directory::Directory;
 
 /// The real world, and the simulated one beside it when it is asked for.
@@ -43,7 +42,7 @@ struct Inner {
 impl Live {
     /// A world that connects to nothing yet.
     pub fn new(config: Config, demo: Option<Demo>) -> Self {
-        let here: Arc<dyn Host> = Arc::new(LocalHost::new());
+        let here: Arc<dyn Host> = Arc::new(LocalHost);
         #[cfg(feature = "aws")]
         let aws = super::aws::Aws::new(&config.aws);
         let directory = Directory::new(config, here.clone(), Runner::default_dir());
@@ -60,12 +59,12 @@ impl Live {
 
     /// Where clusters can be found, without asking anybody.
     pub fn sources(&self) -> Vec<Source> {
-        let mut sources = vec![Source::Fixed];
         #[cfg(feature = "aws")]
         if self.inner.demo.is_none() {
-            sources.extend(self.inner.aws.sources().into_iter().map(|(profile, region)| Source::Aws { profile, region }));
+            let aws = self.inner.aws.sources().into_iter().map(|(profile, region)| Source::Aws { profile, region });
+            return std::iter::once(Source::Fixed).chain(aws).collect();
         }
-        sources
+        vec![Source::Fixed]
     }
 }
 
@@ -233,6 +232,11 @@ impl Inner {
 impl Remote for Live {
     fn ask(&self, query: Query) -> BoxFuture<'static, Result<Answer, Failure>> {
         self.inner.clone().ask(query).boxed()
+    }
+
+    fn jobs_with_paths(&self, cluster: ClusterId, scope: Scope) -> BoxFuture<'static, Result<Answer, Failure>> {
+        let inner = self.inner.clone();
+        async move { Ok(Answer::Jobs(Arc::new(inner.directory.backend(&cluster)?.jobs(scope, true).await?))) }.boxed()
     }
 
     fn follow(&self, query: Query) -> BoxStream<'static, Result<Answer, Failure>> {

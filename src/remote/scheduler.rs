@@ -11,6 +11,8 @@ use crate::model::{Failure, FailureKind, JobDetail, JobId, JobTable, NodeTable, 
 use super::host::Said;
 use slurm::Slurm;
 
+pub(crate) use paths::Fill;
+
 /// Reads what a script printed. The failure's place may be left empty: the caller knows it.
 pub type Reader<T> = Box<dyn Fn(&Said) -> Result<T, Failure> + Send + Sync>;
 

@@ -13,7 +13,7 @@ use crate::model::{Cluster, ClusterId, ClusterKind, Failure, FailureKind, Schedu
 use crate::remote::host::Host;
 use crate::remote::runner::Runner;
 use crate::remote::scheduler;
-use crate::remote::ssh::{SshHost, Target};
+use crate::remote::ssh::{Destination, SshHost};
 
 /// The directory.
 pub(super) struct Directory {
@@ -21,7 +21,7 @@ pub(super) struct Directory {
     here: Arc<dyn Host>,
     jobs_dir: PathBuf,
     known: RwLock<HashMap<ClusterId, Cluster>>,
-    backends: Mutex<HashMap<ClusterId, (Target, Backend)>>,
+    backends: Mutex<HashMap<ClusterId, (Destination, Backend)>>,
     local: Mutex<Option<Backend>>,
 }
 
@@ -95,10 +95,11 @@ impl Directory {
         Ok(backend)
     }
 
-    fn target(&self, id: &ClusterId) -> Result<(Target, Option<SchedulerKind>), Failure> {
+    fn target(&self, id: &ClusterId) -> Result<(Destination, Option<SchedulerKind>), Failure> {
         let config_file = self.config.ssh.config_file.as_deref().map(at_home);
+        let named = Destination { name: id.to_string(), ..Destination::default() };
         if let Some(host) = self.config.hosts.iter().find(|host| host.name == id.as_str()) {
-            let target = Target { destination: host.ssh.clone(), user: None, key: None, config_file };
+            let target = Destination { ssh: host.ssh.clone(), config_file, ..named };
             return Ok((target, host.scheduler.map(SchedulerKind::from)));
         }
         let unknown = || {
@@ -110,7 +111,7 @@ impl Directory {
         let entry = self.config.clusters.get(id.as_str()).or_else(|| self.config.clusters.get(&cluster.name)).unwrap_or(&none);
         let head = cluster.head_node.clone().unwrap_or_default();
         if let Some(ssh) = &entry.ssh {
-            let target = Target { destination: ssh.clone(), user: entry.user.clone(), key: entry.key.as_deref().map(at_home), config_file };
+            let target = Destination { ssh: ssh.clone(), user: entry.user.clone(), key: entry.key.as_deref().map(at_home), config_file, ..named };
             return Ok((target, cluster.scheduler));
         }
         let Some(address) = head.address.clone().filter(|_| head.state.as_deref() == Some("running")) else {
@@ -119,7 +120,7 @@ impl Directory {
             return Err(Failure::new(FailureKind::Unreachable, id.as_str(), what).hint("Start the head node in EC2, or wait until it runs."));
         };
         let key = entry.key.as_deref().map(at_home).or_else(|| key_file(head.key_name.as_deref()?));
-        let target = Target { destination: address, user: entry.user.clone().or(head.user), key, config_file };
+        let target = Destination { ssh: address, user: entry.user.clone().or(head.user), key, config_file, ..named };
         Ok((target, cluster.scheduler))
     }
 }

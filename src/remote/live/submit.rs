@@ -25,17 +25,14 @@ pub(super) fn run(backend: Backend, submission: Submission) -> BoxStream<'static
 
 async fn submit(backend: &Backend, submission: &Submission, uploads: bool) -> Result<Receipt, Failure> {
     let here = submission.place == Place::Here;
-    let (path, own_folder) = if uploads {
-        let path = upload(backend, &submission.path).await?;
-        let folder = path.rsplit_once('/').map(|(folder, _)| folder.to_owned());
-        (path, folder)
+    let path = if uploads {
+        upload(backend, &submission.path).await?
+    } else if here {
+        at_home(submission.path.as_ref()).display().to_string()
     } else {
-        let path = if here { at_home(submission.path.as_ref()).display().to_string() } else { submission.path.clone() };
-        let folder = path.rsplit_once('/').map(|(folder, _)| if folder.is_empty() { "/".to_owned() } else { folder.to_owned() });
-        (path, folder)
+        submission.path.clone()
     };
-    let dir = submission.dir.clone().or(own_folder);
-    let (job, said) = backend.submit(path, dir, submission.args.clone()).await?;
+    let (job, said) = backend.submit(path, submission.dir.clone(), submission.args.clone()).await?;
     Ok(Receipt::Submitted { job, said })
 }
 

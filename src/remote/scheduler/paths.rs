@@ -14,18 +14,18 @@ pub(super) fn word(path: &str) -> String {
 }
 
 /// What fills the patterns of an output path.
-pub(super) struct Fill<'a> {
-    pub(super) job_id: &'a str,
-    pub(super) array_job_id: &'a str,
-    pub(super) array_task_id: &'a str,
-    pub(super) name: &'a str,
-    pub(super) user: &'a str,
-    pub(super) work_dir: &'a str,
+pub(crate) struct Fill<'a> {
+    pub(crate) job_id: &'a str,
+    pub(crate) array_job_id: &'a str,
+    pub(crate) array_task_id: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) user: &'a str,
+    pub(crate) work_dir: &'a str,
 }
 
 impl Fill<'_> {
     /// The absolute path that a pattern stands for. `None` where it needs what is not known yet, such as the task of a waiting array.
-    pub(super) fn path(&self, pattern: &str) -> Option<String> {
+    pub(crate) fn path(&self, pattern: &str) -> Option<String> {
         let array = !self.array_job_id.is_empty();
         let pattern = match (pattern, array) {
             ("", true) => "slurm-%A_%a.out",

@@ -1,0 +1,328 @@
+//! Follows a file of this machine by byte offset and file identity.
+//!
+//! Starts no process, loses no byte that was in the file when we looked, and sends none twice.
+
+use std::fs::{self, File, Metadata};
+use std::io;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use futures::stream::{self, BoxStream};
+use rustix::fs::OFlags;
+
+use super::trouble;
+use crate::model::{Failure, FailureKind, LogEvent, LogStart};
+
+const CHUNK: u64 = 256 * 1024;
+const SOON: Duration = Duration::from_millis(50);
+const LATER: Duration = Duration::from_millis(250);
+
+/// Follows `path`; looks each 50 ms while it grows, easing to 250 ms when it does not.
+pub(super) fn follow(path: String, start: LogStart) -> BoxStream<'static, Result<LogEvent, Failure>> {
+    let state = Some((Tail::new(PathBuf::from(path), start), SOON));
+    stream::unfold(state, |state| async move {
+        let (mut tail, mut pause) = state?;
+        loop {
+            let looked = tokio::task::spawn_blocking(move || {
+                let event = tail.step();
+                (tail, event)
+            });
+            let (kept, event) = match looked.await {
+                Ok(looked) => looked,
+                Err(error) => return Some((Err(super::lost_thread(&error)), None)),
+            };
+            tail = kept;
+            if let Some(event) = event {
+                return Some((event, Some((tail, SOON))));
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 5 / 4).min(LATER);
+        }
+    })
+    .boxed()
+}
+
+struct Open {
+    file: File,
+    identity: (u64, u64),
+    offset: u64,
+    caught_up: bool,
+}
+
+/// One file being followed; each step looks once and never waits.
+struct Tail {
+    path: PathBuf,
+    start: LogStart,
+    open: Option<Open>,
+    said: Option<Failure>,
+    waiting: bool,
+    // A restart is told in two events: that it happened, then where reading begins.
+    reopen: bool,
+}
+
+impl Tail {
+    fn new(path: PathBuf, start: LogStart) -> Self {
+        Self { path, start, open: None, said: None, waiting: false, reopen: false }
+    }
+
+    /// The next event, or nothing for now.
+    fn step(&mut self) -> Option<Result<LogEvent, Failure>> {
+        match self.look() {
+            Ok(event) => {
+                self.said = None;
+                event.map(Ok)
+            }
+            // The same trouble is told once, then again only after something else happened.
+            Err(failure) if self.said.as_ref() == Some(&failure) => None,
+            Err(failure) => {
+                self.said = Some(failure.clone());
+                Some(Err(failure))
+            }
+        }
+    }
+
+    fn look(&mut self) -> Result<Option<LogEvent>, Failure> {
+        let fail = |error: io::Error| trouble::at(&self.path, &error);
+        if self.reopen && let Some(open) = &self.open {
+            self.reopen = false;
+            let size = open.file.metadata().map_err(fail)?.size();
+            return Ok(Some(LogEvent::Opened { path: self.path.to_string_lossy().into_owned(), start: open.offset, size }));
+        }
+        let Some(open) = &mut self.open else {
+            return self.begin();
+        };
+        let size = open.file.metadata().map_err(fail)?.size();
+        if size < open.offset {
+            (open.offset, open.caught_up) = (0, false);
+            self.reopen = true;
+            return Ok(Some(LogEvent::Restarted { why: "truncated".to_owned() }));
+        }
+        if let Some(event) = open.read().map_err(fail)? {
+            return Ok(Some(event));
+        }
+        if !open.caught_up {
+            open.caught_up = true;
+            return Ok(Some(LogEvent::CaughtUp));
+        }
+        // While the old file is open its inode cannot be given to another one, so a different identity is a different file.
+        let replaced = match fs::metadata(&self.path) {
+            Ok(meta) => identity(&meta) != open.identity,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+            Err(error) => return Err(fail(error)),
+        };
+        if !replaced {
+            return Ok(None);
+        }
+        // Its writer may have added a last line between our last read and the moment the new file appeared.
+        if let Some(event) = open.read().map_err(fail)? {
+            return Ok(Some(event));
+        }
+        let Some(next) = open_regular(&self.path)? else { return Ok(None) };
+        self.open = Some(next);
+        self.reopen = true;
+        Ok(Some(LogEvent::Restarted { why: "replaced".to_owned() }))
+    }
+
+    fn begin(&mut self) -> Result<Option<LogEvent>, Failure> {
+        let Some(mut open) = open_regular(&self.path)? else {
+            if self.waiting {
+                return Ok(None);
+            }
+            self.waiting = true;
+            return Ok(Some(LogEvent::Waiting { why: "the file is not there yet".to_owned() }));
+        };
+        let fail = |error: io::Error| trouble::at(&self.path, &error);
+        let size = open.file.metadata().map_err(fail)?.size();
+        open.offset = match self.start {
+            // A file that appears while we wait is new from its first byte.
+            LogStart::Last(bytes) if bytes < size && !self.waiting => line_start(&open.file, size - bytes, size).map_err(fail)?,
+            LogStart::Last(_) | LogStart::Beginning => 0,
+        };
+        let start = open.offset;
+        self.open = Some(open);
+        Ok(Some(LogEvent::Opened { path: self.path.to_string_lossy().into_owned(), start, size }))
+    }
+}
+
+impl Open {
+    fn read(&mut self) -> io::Result<Option<LogEvent>> {
+        let mut bytes = vec![0; usize::try_from(CHUNK).unwrap_or(usize::MAX)];
+        let n = self.file.read_at(&mut bytes, self.offset)?;
+        if n == 0 {
+            return Ok(None);
+        }
+        bytes.truncate(n);
+        // A log of short lines would otherwise hold a quarter of a megabyte for each of them.
+        bytes.shrink_to_fit();
+        let offset = self.offset;
+        self.offset += n as u64;
+        Ok(Some(LogEvent::Bytes { offset, bytes }))
+    }
+}
+
+fn identity(meta: &Metadata) -> (u64, u64) {
+    (meta.dev(), meta.ino())
+}
+
+/// Opens a regular file without ever waiting for one; `None` when there is nothing at the path.
+fn open_regular(path: &PathBuf) -> Result<Option<Open>, Failure> {
+    // Opening a pipe would wait for its writer without this flag.
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
+    let file = match File::options().read(true).custom_flags(flags).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(trouble::at(path, &error)),
+    };
+    let meta = file.metadata().map_err(|error| trouble::at(path, &error))?;
+    if !meta.is_file() {
+        let what = if meta.is_dir() { "is a folder" } else { "is not a regular file" };
+        return Err(Failure::new(FailureKind::Unsupported, path.to_string_lossy(), what).hint("only regular files can be followed"));
+    }
+    Ok(Some(Open { identity: identity(&meta), file, offset: 0, caught_up: false }))
+}
+
+/// The first start of a line at or after `from`, or `from` itself inside the file's last line.
+fn line_start(file: &File, from: u64, size: u64) -> io::Result<u64> {
+    let mut at = from.saturating_sub(1);
+    let mut bytes = vec![0; 64 * 1024];
+    while at < size {
+        let n = file.read_at(&mut bytes, at)?;
+        if n == 0 {
+            break;
+        }
+        if let Some(found) = memchr::memchr(b'\n', &bytes[..n]) {
+            let start = at + found as u64 + 1;
+            return Ok(if start < size { start } else { from });
+        }
+        at += n as u64;
+    }
+    Ok(from)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::path::Path;
+
+    use super::*;
+
+    fn drain(tail: &mut Tail) -> Vec<LogEvent> {
+        std::iter::from_fn(|| tail.step()).map(|event| event.unwrap()).collect()
+    }
+
+    fn opened(path: &Path, start: u64, size: u64) -> LogEvent {
+        LogEvent::Opened { path: path.to_string_lossy().into_owned(), start, size }
+    }
+
+    fn bytes(offset: u64, bytes: &[u8]) -> LogEvent {
+        LogEvent::Bytes { offset, bytes: bytes.to_vec() }
+    }
+
+    fn restarted(why: &str) -> LogEvent {
+        LogEvent::Restarted { why: why.to_owned() }
+    }
+
+    fn append(path: &Path, text: &[u8]) {
+        File::options().append(true).create(true).open(path).unwrap().write_all(text).unwrap();
+    }
+
+    #[test]
+    fn it_waits_reads_any_bytes_and_goes_on_where_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let mut tail = Tail::new(path.clone(), LogStart::Last(2));
+        assert!(matches!(&drain(&mut tail)[..], [LogEvent::Waiting { .. }]));
+        append(&path, b"\xff\0one\n");
+        assert_eq!(drain(&mut tail), [opened(&path, 0, 6), bytes(0, b"\xff\0one\n"), LogEvent::CaughtUp]);
+        append(&path, b"two");
+        assert_eq!(drain(&mut tail), [bytes(6, b"two")]);
+        assert_eq!(drain(&mut tail), []);
+    }
+
+    #[test]
+    fn the_last_bytes_begin_at_a_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        append(&path, b"first\nsecond\nthird\n");
+        for (last, start) in [(6, 13), (7, 13), (12, 13), (13, 6), (19, 0), (900, 0), (3, 16)] {
+            let first = Tail::new(path.clone(), LogStart::Last(last)).step().unwrap().unwrap();
+            assert_eq!(first, opened(&path, start, 19), "last {last}");
+        }
+    }
+
+    #[test]
+    fn a_cut_file_starts_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        append(&path, b"long content\n");
+        let mut tail = Tail::new(path.clone(), LogStart::Beginning);
+        drain(&mut tail);
+        File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
+        append(&path, b"new\n");
+        assert_eq!(drain(&mut tail), [restarted("truncated"), opened(&path, 0, 4), bytes(0, b"new\n"), LogEvent::CaughtUp]);
+    }
+
+    #[test]
+    fn a_rotated_file_is_read_to_its_end_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, old) = (dir.path().join("log"), dir.path().join("log.1"));
+        append(&path, b"a");
+        let mut tail = Tail::new(path.clone(), LogStart::Beginning);
+        drain(&mut tail);
+        fs::rename(&path, &old).unwrap();
+        append(&old, b"b");
+        append(&path, b"c");
+        let after = [bytes(1, b"b"), restarted("replaced"), opened(&path, 0, 1), bytes(0, b"c"), LogEvent::CaughtUp];
+        assert_eq!(drain(&mut tail), after);
+    }
+
+    #[test]
+    fn a_removed_file_may_come_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        append(&path, b"same");
+        let mut tail = Tail::new(path.clone(), LogStart::Beginning);
+        drain(&mut tail);
+        fs::remove_file(&path).unwrap();
+        assert_eq!(drain(&mut tail), []);
+        append(&path, b"same");
+        assert_eq!(drain(&mut tail), [restarted("replaced"), opened(&path, 0, 4), bytes(0, b"same"), LogEvent::CaughtUp]);
+    }
+
+    #[test]
+    fn a_folder_is_refused_once_and_large_files_come_in_chunks() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        fs::create_dir(&path).unwrap();
+        let mut tail = Tail::new(path.clone(), LogStart::Beginning);
+        assert_eq!(tail.step().unwrap().unwrap_err().kind, FailureKind::Unsupported);
+        assert!(tail.step().is_none());
+        fs::remove_dir(&path).unwrap();
+        append(&path, &vec![7; 600_000]);
+        let sizes: Vec<_> = drain(&mut tail)
+            .into_iter()
+            .filter_map(|event| match event {
+                LogEvent::Bytes { offset, bytes } => Some((offset, bytes.len())),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(sizes, [(0, 262_144), (262_144, 262_144), (524_288, 75_712)]);
+    }
+
+    #[tokio::test]
+    async fn the_stream_notices_growth_within_a_third_of_a_second() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let mut events = follow(path.to_string_lossy().into_owned(), LogStart::Beginning);
+        assert!(matches!(events.next().await, Some(Ok(LogEvent::Waiting { .. }))));
+        append(&path, b"x");
+        assert_eq!(events.next().await, Some(Ok(opened(&path, 0, 1))));
+        assert_eq!(events.next().await, Some(Ok(bytes(0, b"x"))));
+        assert_eq!(events.next().await, Some(Ok(LogEvent::CaughtUp)));
+        append(&path, b"y");
+        let next = tokio::time::timeout(Duration::from_secs(5), events.next()).await;
+        assert_eq!(next.unwrap(), Some(Ok(bytes(1, b"y"))));
+    }
+}

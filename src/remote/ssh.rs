@@ -1,0 +1,155 @@
+//! A head node over ssh: one control session of the system's OpenSSH, shared by every question, tail and transfer.
+//!
+//! Knows nothing of schedulers, and leaves no ssh process behind.
+
+mod askpass;
+mod connection;
+mod download;
+mod fetch;
+mod files;
+mod live;
+mod master;
+mod rsync;
+mod verdict;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use futures::stream::BoxStream;
+
+use crate::model::{ClusterId, Failure, FileEntry, Link, LogEvent, LogStart, Place, Preview, Progress};
+
+use super::host::{Host, Said, Wanted};
+use super::tail::tail;
+use connection::Connection;
+
+pub use askpass::askpass_main;
+
+/// Where to go and as whom. What is not said here, the user's ssh_config says.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Destination {
+    /// What the cluster or host is called.
+    pub name: String,
+    /// What one would type after `ssh`: usually one word, but options before it are welcome.
+    pub ssh: String,
+    /// Login user.
+    pub user: Option<String>,
+    /// Private key file; if given, no other key is offered.
+    pub key: Option<PathBuf>,
+    /// An ssh_config to use instead of the user's own.
+    pub config_file: Option<PathBuf>,
+    /// The program that ssh runs to ask its user; `None` means this one.
+    pub askpass: Option<PathBuf>,
+}
+
+impl Destination {
+    /// `host NAME (ssh DESTINATION)`, as failures say it.
+    pub fn place(&self) -> String {
+        format!("host {} (ssh {})", self.name, self.shown())
+    }
+
+    fn shown(&self) -> String {
+        match &self.user {
+            Some(user) if !self.ssh.contains('@') => format!("{user}@{}", self.ssh),
+            Some(_) | None => self.ssh.clone(),
+        }
+    }
+
+    /// The host without its user.
+    fn host(&self) -> &str {
+        let last = self.ssh.split_whitespace().next_back().unwrap_or_default();
+        last.rsplit_once('@').map_or(last, |(_, host)| host)
+    }
+
+    fn arguments(&self) -> Vec<OsString> {
+        let mut arguments: Vec<OsString> = Vec::new();
+        if let Some(file) = &self.config_file {
+            arguments.extend(["-F".into(), file.into()]);
+        }
+        if let Some(user) = &self.user {
+            arguments.extend(["-l".into(), user.into()]);
+        }
+        if let Some(key) = &self.key {
+            arguments.extend(["-i".into(), key.into(), "-o".into(), "IdentitiesOnly=yes".into()]);
+        }
+        match shell_words::split(&self.ssh) {
+            Ok(words) if words.len() > 1 => arguments.extend(words.into_iter().map(OsString::from)),
+            // One word is never an option, whoever wrote it.
+            Ok(_) | Err(_) => arguments.extend(["--".into(), self.ssh.trim().into()]),
+        }
+        arguments
+    }
+}
+
+/// A head node. Connects at the first need and again whenever needed; dropping it disconnects.
+pub struct SshHost {
+    id: ClusterId,
+    connection: Arc<Connection>,
+}
+
+impl SshHost {
+    /// The head node of cluster `id`. Nothing is connected yet.
+    pub fn new(id: ClusterId, to: Destination) -> Self {
+        Self { id, connection: Arc::new(Connection::new(to)) }
+    }
+}
+
+impl Drop for SshHost {
+    fn drop(&mut self) {
+        self.connection.close();
+    }
+}
+
+impl Host for SshHost {
+    fn place(&self) -> Place {
+        Place::Head(self.id.clone())
+    }
+
+    fn sh(&self, script: String, limit: Duration) -> BoxFuture<'static, Result<Said, Failure>> {
+        let connection = Arc::clone(&self.connection);
+        async move { live::sh(&connection, &script, limit).await }.boxed()
+    }
+
+    fn folder(&self, path: String) -> BoxFuture<'static, Result<(String, Vec<FileEntry>), Failure>> {
+        let connection = Arc::clone(&self.connection);
+        async move { files::folder(&connection, path).await }.boxed()
+    }
+
+    fn preview(&self, path: String) -> BoxFuture<'static, Result<Preview, Failure>> {
+        let connection = Arc::clone(&self.connection);
+        async move { files::preview(&connection, path).await }.boxed()
+    }
+
+    fn put(&self, from: PathBuf, to: String) -> BoxFuture<'static, Result<(), Failure>> {
+        let connection = Arc::clone(&self.connection);
+        async move { files::put(&connection, from, to).await }.boxed()
+    }
+
+    fn tail(&self, path: String, start: LogStart) -> BoxStream<'static, Result<LogEvent, Failure>> {
+        let place = self.connection.to.place();
+        tail(Arc::new(live::Streams(Arc::clone(&self.connection))), place, path, start)
+    }
+
+    fn fetch(&self, wanted: Wanted) -> BoxStream<'static, Progress> {
+        fetch::fetch(Arc::clone(&self.connection), wanted)
+    }
+
+    fn link(&self) -> BoxStream<'static, Link> {
+        self.connection.link()
+    }
+
+    fn reply(&self, prompt: u64, text: Option<String>) {
+        self.connection.reply(prompt, text);
+    }
+
+    fn reconnect(&self) {
+        self.connection.reconnect();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,211 @@
+//! One established session and the channels on it: a few shells that stay, a few streams, one for files.
+//!
+//! Never opens more than eight at a time: servers allow ten (MaxSessions), and two are kept for clearing up.
+
+use std::any::Any;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use openssh::{Session, Stdio};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+use crate::model::{Failure, FailureKind};
+use crate::remote::host::Said;
+use crate::remote::probe::{Channel, Probe, ProbeError, Shells};
+
+use super::connection::Connection;
+use super::files::Slot;
+
+const SHELLS: usize = 3;
+/// With the shells and the one for files, eight.
+const STREAMS: usize = 4;
+const OPENING: Duration = Duration::from_secs(15);
+
+/// An established session.
+pub(super) struct Live {
+    session: Arc<Session>,
+    /// The control socket, for programs that start their own ssh.
+    pub(super) socket: PathBuf,
+    /// The one channel for files.
+    pub(super) files: Slot,
+    shells: Arc<Semaphore>,
+    streams: Arc<Semaphore>,
+    idle: Mutex<Vec<Shell>>,
+}
+
+struct Shell {
+    probe: Probe,
+    _guard: Box<dyn Any + Send>,
+}
+
+impl Live {
+    pub(super) fn over(socket: &Path) -> Self {
+        Self {
+            session: Arc::new(Session::resume_mux(socket.into(), None)),
+            socket: socket.to_owned(),
+            files: Slot::default(),
+            shells: Arc::new(Semaphore::new(SHELLS)),
+            streams: Arc::new(Semaphore::new(STREAMS)),
+            idle: Mutex::default(),
+        }
+    }
+
+    /// A place for one more stream, waited for where all are taken.
+    pub(super) async fn stream(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.streams).acquire_owned().await.ok()
+    }
+
+    /// A shell: `exec sh` means the same to every login shell, and no script passes through that one's quoting.
+    async fn shell(&self) -> Result<Channel, openssh::Error> {
+        self.open(Session::to_raw_command(Arc::clone(&self.session), "exec sh")).await
+    }
+
+    /// The channel of the subsystem `sftp`.
+    pub(super) async fn sftp(&self) -> Result<Channel, openssh::Error> {
+        self.open(Session::to_subsystem(Arc::clone(&self.session), "sftp")).await
+    }
+
+    async fn open(&self, mut command: openssh::OwningCommand<Arc<Session>>) -> Result<Channel, openssh::Error> {
+        let late = || openssh::Error::Connect(std::io::Error::new(std::io::ErrorKind::TimedOut, "no channel was opened in time"));
+        let spawned = timeout(OPENING, command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()).await;
+        let mut child = spawned.map_err(|_| late())??;
+        let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin().take(), child.stdout().take(), child.stderr().take()) else {
+            return Err(openssh::Error::Disconnected);
+        };
+        Ok(Channel { stdin: Box::new(stdin), stdout: Box::new(stdout), stderr: Box::new(stderr), guard: Box::new(child) })
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Shell>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An idle shell that still lives, or a new one. One server in a hundred allows fewer channels than we like: then the pool
+    /// shrinks and this waits for one of those that are there.
+    async fn take(&self) -> Result<(Shell, OwnedSemaphorePermit), openssh::Error> {
+        loop {
+            let permit = Arc::clone(&self.shells).acquire_owned().await.map_err(|_| openssh::Error::Disconnected)?;
+            while let Some(mut shell) = { self.idle().pop() } {
+                if shell.probe.is_usable() {
+                    return Ok((shell, permit));
+                }
+            }
+            match self.shell().await {
+                Ok(Channel { stdin, stdout, stderr, guard }) => {
+                    return Ok((Shell { probe: Probe::over(stdin, stdout, stderr), _guard: guard }, permit));
+                }
+                Err(error) if is_refused(&error) && self.shells.available_permits() < SHELLS - 1 => {
+                    permit.forget();
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// Runs a script on one of the shells.
+pub(super) async fn sh(connection: &Arc<Connection>, script: &str, limit: Duration) -> Result<Said, Failure> {
+    let live = connection.live().await?;
+    let place = || connection.to.place();
+    let taken = timeout(limit.max(OPENING), live.take()).await.map_err(|_| {
+        Failure::new(FailureKind::Busy, place(), "earlier questions are not answered yet").hint("the scheduler may hang; it is asked again")
+    })?;
+    let (shell, _permit) = match taken {
+        Ok(taken) => taken,
+        Err(error) => return Err(unopened(connection, &live, &error).await),
+    };
+    let is_first = shell.probe.rtt().is_none();
+    let mut running = Running { live: &live, shell: Some(shell) };
+    let Some(shell) = &mut running.shell else {
+        return Err(ProbeError::Spoiled.failure(place()));
+    };
+    let result = shell.probe.run(script, limit).await;
+    // The first answer of a shell includes the time that its login files took.
+    if let (Some(rtt), false) = (shell.probe.rtt(), is_first) {
+        connection.measured(&live, rtt);
+    }
+    match result {
+        Ok(said) => {
+            live.idle().extend(running.shell.take());
+            Ok(said)
+        }
+        Err(ProbeError::Ended(said)) => {
+            running.shell = None;
+            let lost = connection.lost(&live).await;
+            Err(lost.unwrap_or_else(|| ProbeError::Ended(said).failure(place())))
+        }
+        Err(error) => Err(error.failure(place())),
+    }
+}
+
+/// A shell at work. Given up half-way, it and what it runs are ended on the host, too.
+struct Running<'a> {
+    live: &'a Arc<Live>,
+    shell: Option<Shell>,
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        let (Some(shell), Ok(runtime)) = (self.shell.take(), tokio::runtime::Handle::try_current()) else {
+            return;
+        };
+        let Some(pid) = shell.probe.pid().filter(|&pid| pid > 1) else {
+            return;
+        };
+        let session = Arc::clone(&self.live.session);
+        runtime.spawn(async move {
+            // sshd makes each command the leader of its own process group.
+            let mut command = Session::to_raw_command(session, format!("exec sh -c 'kill -s TERM -- -{pid} || kill {pid}'"));
+            let ended = timeout(OPENING, command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status()).await;
+            tracing::debug!(pid, ?ended, "gave a question up");
+            drop(shell);
+        });
+    }
+}
+
+/// Why a channel could not be opened.
+pub(super) async fn unopened(connection: &Connection, live: &Arc<Live>, error: &openssh::Error) -> Failure {
+    let place = connection.to.place();
+    if is_refused(error) {
+        return Failure::new(FailureKind::Busy, place, "the server refuses another channel on this session")
+            .hint("raise MaxSessions in its sshd_config (default 10), or close a log");
+    }
+    if let Some(failure) = connection.lost(live).await {
+        return failure;
+    }
+    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
+    Failure::new(FailureKind::Unreachable, place, format!("{error}{cause}"))
+}
+
+fn is_refused(error: &openssh::Error) -> bool {
+    matches!(error, openssh::Error::SshMux(error) if error.to_string().contains("refused"))
+}
+
+/// Opens a shell per stream on whatever session there is.
+pub(super) struct Streams(pub(super) Arc<Connection>);
+
+impl Shells for Streams {
+    fn open(&self) -> BoxFuture<'static, Result<Channel, Failure>> {
+        let connection = Arc::clone(&self.0);
+        async move {
+            let live = connection.live().await?;
+            let permit = live.stream().await;
+            match live.shell().await {
+                Ok(mut channel) => {
+                    channel.guard = Box::new((channel.guard, permit));
+                    Ok(channel)
+                }
+                Err(error) => Err(unopened(&connection, &live, &error).await),
+            }
+        }
+        .boxed()
+    }
+
+    fn mended(&self) -> BoxFuture<'static, ()> {
+        let connection = Arc::clone(&self.0);
+        async move { connection.up().await }.boxed()
+    }
+}

@@ -1,0 +1,335 @@
+//! Following one file on one machine: through growth, truncation, replacement and lost connections, no byte lost, none doubled.
+//!
+//! Knows nothing of ssh; whoever opens shells decides where the file is.
+
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::stream::{self, BoxStream, StreamExt};
+use memchr::{memchr, memmem};
+use tokio::io::AsyncWriteExt;
+use tokio::time::{sleep, timeout};
+
+use crate::model::text::{clean, quoted};
+use crate::model::{Failure, FailureKind, LogEvent, LogStart};
+
+use super::probe::{Channel, Input, Output, Shells, nonce, read_more};
+
+const SCRIPT: &str = include_str!("tail.sh");
+/// The script says something every 10 s; after this long without a word it is taken for dead.
+const SILENCE: Duration = Duration::from_secs(45);
+const LONGEST_LINE: usize = 64 << 10;
+
+/// Follows `path` on the machine that `shells` opens shells on. The stream never ends; a broken connection is reported once,
+/// waited out, and what follows continues at the very next byte.
+pub fn tail(
+    shells: Arc<dyn Shells>,
+    place: impl Into<String>,
+    path: String,
+    start: LogStart,
+) -> BoxStream<'static, Result<LogEvent, Failure>> {
+    let follower = Follower {
+        shells,
+        place: place.into(),
+        path,
+        start,
+        reached: None,
+        line: None,
+        events: VecDeque::new(),
+        is_told: false,
+        is_behind: true,
+        barren: 0,
+    };
+    stream::unfold(follower, |mut follower| async move { Some((follower.next().await, follower)) }).boxed()
+}
+
+/// How far into which file everything has been handed on.
+struct Reached {
+    identity: String,
+    offset: u64,
+}
+
+struct Follower {
+    shells: Arc<dyn Shells>,
+    place: String,
+    path: String,
+    start: LogStart,
+    reached: Option<Reached>,
+    line: Option<Line>,
+    events: VecDeque<LogEvent>,
+    /// The present outage has been reported.
+    is_told: bool,
+    /// `CaughtUp` is still owed.
+    is_behind: bool,
+    /// Shells in a row that ended without having said anything useful.
+    barren: u32,
+}
+
+impl Follower {
+    async fn next(&mut self) -> Result<LogEvent, Failure> {
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                return Ok(event);
+            }
+            if self.line.is_none() {
+                match self.open().await {
+                    Ok(line) => self.line = Some(line),
+                    Err(failure) if self.is_told => {
+                        tracing::debug!(%failure, path = self.path, "still cannot follow");
+                        sleep(Duration::from_secs(1)).await;
+                    }
+                    Err(failure) => {
+                        self.is_told = true;
+                        return Err(failure);
+                    }
+                }
+                continue;
+            }
+            let read = match &mut self.line {
+                Some(line) => line.read().await,
+                None => None,
+            };
+            match read {
+                Some(frames) => {
+                    for frame in frames {
+                        self.take(frame);
+                        if self.line.is_none() {
+                            break;
+                        }
+                    }
+                }
+                None => self.hang_up().await?,
+            }
+        }
+    }
+
+    async fn open(&mut self) -> Result<Line, Failure> {
+        if self.is_told {
+            self.shells.mended().await;
+        }
+        let channel = self.shells.open().await?;
+        let nonce = nonce();
+        let mut text = format!("f={} n={nonce} ", quoted(&self.path));
+        let _ = match (&self.reached, self.start) {
+            (Some(at), _) => writeln!(text, "m=at o={} i={}", at.offset, quoted(&at.identity)),
+            (None, LogStart::Beginning) => writeln!(text, "m=begin o=0 i="),
+            (None, LogStart::Last(n)) => writeln!(text, "m=last o={n} i="),
+        };
+        text.push_str(SCRIPT);
+        Line::begin(channel, nonce, &text).await.map_err(|said| self.broken(&said))
+    }
+
+    /// The shell ended though nobody wanted that. Soon another is opened; only if that does not help is it a failure.
+    async fn hang_up(&mut self) -> Result<(), Failure> {
+        let said = match self.line.take() {
+            Some(line) => line.end().await,
+            None => String::new(),
+        };
+        self.barren += 1;
+        if self.barren < 3 {
+            sleep(Duration::from_millis(100)).await;
+            return Ok(());
+        }
+        sleep(Duration::from_secs(2)).await;
+        if std::mem::replace(&mut self.is_told, true) { Ok(()) } else { Err(self.broken(&said)) }
+    }
+
+    fn broken(&self, said: &str) -> Failure {
+        let what = if said.is_empty() { "the shell that reads the file ended" } else { said };
+        Failure::new(FailureKind::Garbled, format!("{}: {}", self.place, self.path), what)
+    }
+
+    fn take(&mut self, frame: Frame) {
+        match frame {
+            Frame::Line(line) => {
+                let (word, rest) = line.split_once(' ').unwrap_or((&line, ""));
+                match word {
+                    "I" => self.opened(rest),
+                    "W" => self.events.push_back(LogEvent::Waiting { why: clean(rest).into_owned() }),
+                    "T" => self.restart(rest),
+                    "C" if std::mem::take(&mut self.is_behind) => {
+                        self.events.push_back(LogEvent::CaughtUp);
+                    }
+                    "D" if rest.parse().ok().is_some_and(|n: u64| self.reached.as_ref().is_none_or(|at| at.offset != n)) => {
+                        // The file changed under the reader's hands in a way that no offset can describe.
+                        self.restart("changed while it was read");
+                        self.line = None;
+                    }
+                    _ => {}
+                }
+                self.barren = 0;
+                self.is_told = false;
+            }
+            Frame::Bytes(bytes) => {
+                if let Some(at) = &mut self.reached {
+                    let offset = at.offset;
+                    at.offset += bytes.len() as u64;
+                    self.events.push_back(LogEvent::Bytes { offset, bytes });
+                }
+            }
+            Frame::Broken => self.line = None,
+        }
+    }
+
+    fn opened(&mut self, rest: &str) {
+        let mut words = rest.split(' ');
+        let identity = words.next().unwrap_or_default().to_owned();
+        let (Some(size), Some(start)) = (words.next().and_then(|w| w.parse().ok()), words.next().and_then(|w| w.parse().ok())) else {
+            self.line = None;
+            return;
+        };
+        let is_resumed = self.reached.as_ref().is_some_and(|at| at.identity == identity && at.offset == start);
+        if !is_resumed {
+            self.reached = Some(Reached { identity, offset: start });
+            self.is_behind = true;
+            self.events.push_back(LogEvent::Opened { path: self.path.clone(), start, size });
+        }
+    }
+
+    fn restart(&mut self, why: &str) {
+        self.reached = None;
+        self.start = LogStart::Beginning;
+        self.events.push_back(LogEvent::Restarted { why: clean(why).into_owned() });
+    }
+}
+
+/// A running copy of the script.
+struct Line {
+    /// The script ends when this is closed.
+    stdin: Input,
+    stdout: Output,
+    stderr: Output,
+    frames: Frames,
+    guard: Box<dyn std::any::Any + Send>,
+}
+
+impl Line {
+    async fn begin(channel: Channel, nonce: String, text: &str) -> Result<Self, String> {
+        let Channel { stdin, stdout, stderr, guard } = channel;
+        let mut line = Self { stdin, stdout, stderr, frames: Frames::new(nonce), guard };
+        let written = async {
+            line.stdin.write_all(text.as_bytes()).await?;
+            line.stdin.flush().await
+        };
+        match written.await {
+            Ok(()) => Ok(line),
+            Err(_) => Err(line.end().await),
+        }
+    }
+
+    /// The next frames, none of which need be complete; `None` when the shell has ended.
+    async fn read(&mut self) -> Option<Vec<Frame>> {
+        match timeout(SILENCE, read_more(&mut self.stdout, &mut self.frames.bytes)).await {
+            Ok(0) | Err(_) => None,
+            Ok(_) => Some(self.frames.cut()),
+        }
+    }
+
+    /// What it said on standard error.
+    async fn end(mut self) -> String {
+        let mut said = Vec::new();
+        let _ = timeout(Duration::from_millis(200), async {
+            while read_more(&mut self.stderr, &mut said).await > 0 && said.len() < LONGEST_LINE {}
+        })
+        .await;
+        drop(self.guard);
+        String::from_utf8_lossy(&said).trim().to_owned()
+    }
+}
+
+#[derive(PartialEq, Eq, Debug)]
+enum Frame {
+    Line(String),
+    Bytes(Vec<u8>),
+    /// What arrives makes no sense.
+    Broken,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Expected {
+    Greeting,
+    Line,
+    Bytes,
+}
+
+/// Cuts the script's output into frames.
+struct Frames {
+    nonce: String,
+    bytes: Vec<u8>,
+    expected: Expected,
+}
+
+impl Frames {
+    fn new(nonce: String) -> Self {
+        Self { nonce, bytes: Vec::new(), expected: Expected::Greeting }
+    }
+
+    fn cut(&mut self) -> Vec<Frame> {
+        let mut frames = Vec::new();
+        while self.step(&mut frames) {}
+        frames
+    }
+
+    fn step(&mut self, frames: &mut Vec<Frame>) -> bool {
+        let nonce = self.nonce.as_bytes();
+        match self.expected {
+            Expected::Greeting => {
+                // Login files may print whatever they like before the script begins.
+                let Some(at) = memmem::find(&self.bytes, nonce) else {
+                    return false;
+                };
+                let Some(end) = memchr(b'\n', &self.bytes[at..]) else {
+                    return false;
+                };
+                self.bytes.drain(..=at + end);
+                self.expected = Expected::Line;
+            }
+            Expected::Line => {
+                let Some(end) = memchr(b'\n', &self.bytes) else {
+                    if self.bytes.len() > LONGEST_LINE {
+                        frames.push(Frame::Broken);
+                    }
+                    return false;
+                };
+                let line = String::from_utf8_lossy(&self.bytes[..end]).into_owned();
+                self.bytes.drain(..=end);
+                if line.starts_with('D') {
+                    self.expected = Expected::Bytes;
+                }
+                frames.push(Frame::Line(line));
+            }
+            Expected::Bytes => {
+                if let Some(at) = memmem::find(&self.bytes, nonce) {
+                    let Some(end) = memchr(b'\n', &self.bytes[at..]) else {
+                        self.hand_on(at, frames);
+                        return false;
+                    };
+                    let rest = self.bytes.split_off(at + end + 1);
+                    self.bytes.truncate(at);
+                    let body = std::mem::replace(&mut self.bytes, rest);
+                    if !body.is_empty() {
+                        frames.push(Frame::Bytes(body));
+                    }
+                    self.expected = Expected::Line;
+                } else {
+                    let kept = (1..nonce.len()).rev().find(|&n| self.bytes.ends_with(&nonce[..n])).unwrap_or(0);
+                    self.hand_on(self.bytes.len() - kept, frames);
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    fn hand_on(&mut self, count: usize, frames: &mut Vec<Frame>) {
+        if count > 0 {
+            let rest = self.bytes.split_off(count);
+            frames.push(Frame::Bytes(std::mem::replace(&mut self.bytes, rest)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

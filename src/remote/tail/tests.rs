@@ -1,0 +1,330 @@
+//! Real files, real shells, no network.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Mutex;
+use std::time::Instant;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use rstest::rstest;
+
+use super::*;
+
+/// Shells on this machine that can be killed.
+#[derive(Default)]
+struct Here {
+    shell: Option<&'static str>,
+    pids: Mutex<Vec<u32>>,
+    refuses: std::sync::atomic::AtomicBool,
+}
+
+impl Here {
+    fn kill_last(&self) {
+        let pid = *self.pids.lock().unwrap().last().unwrap();
+        let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    }
+}
+
+struct Shared(Arc<Here>);
+
+impl Shells for Shared {
+    fn open(&self) -> BoxFuture<'static, Result<Channel, Failure>> {
+        let here = Arc::clone(&self.0);
+        async move {
+            if here.refuses.load(std::sync::atomic::Ordering::Relaxed) {
+                return Err(Failure::new(FailureKind::Unreachable, "test", "refused"));
+            }
+            let mut command = tokio::process::Command::new(here.shell.unwrap_or("sh"));
+            let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+            here.pids.lock().unwrap().push(child.id().unwrap());
+            let (i, o, e) = (child.stdin.take().unwrap(), child.stdout.take().unwrap(), child.stderr.take().unwrap());
+            Ok(Channel { stdin: Box::new(i), stdout: Box::new(o), stderr: Box::new(e), guard: Box::new(child) })
+        }
+        .boxed()
+    }
+
+    fn mended(&self) -> BoxFuture<'static, ()> {
+        sleep(Duration::from_millis(20)).boxed()
+    }
+}
+
+/// A follower whose events are gathered, and checked for contiguity on the way.
+struct Watch {
+    here: Arc<Here>,
+    stream: BoxStream<'static, Result<LogEvent, Failure>>,
+    /// Bytes since the last start.
+    bytes: Vec<u8>,
+    start: u64,
+    said: Vec<String>,
+}
+
+impl Watch {
+    fn new(path: &Path, start: LogStart) -> Self {
+        Self::with(path, start, None)
+    }
+
+    fn with(path: &Path, start: LogStart, shell: Option<&'static str>) -> Self {
+        let here = Arc::new(Here { shell, ..Here::default() });
+        let stream = tail(Arc::new(Shared(Arc::clone(&here))), "here", path.to_str().unwrap().to_owned(), start);
+        Self { here, stream, bytes: Vec::new(), start: 0, said: Vec::new() }
+    }
+
+    async fn step(&mut self) {
+        let event = timeout(Duration::from_secs(20), self.stream.next()).await.expect("an event in time").unwrap();
+        match event {
+            Ok(LogEvent::Bytes { offset, bytes }) => {
+                assert_eq!(offset, self.start + self.bytes.len() as u64, "contiguous");
+                self.bytes.extend(bytes);
+            }
+            Ok(LogEvent::Opened { start, size, .. }) => {
+                self.start = start;
+                self.bytes.clear();
+                self.said.push(format!("opened {start}/{size}"));
+            }
+            Ok(LogEvent::Waiting { why }) => self.said.push(format!("waiting: {why}")),
+            Ok(LogEvent::Restarted { why }) => self.said.push(format!("restarted: {why}")),
+            Ok(LogEvent::CaughtUp) => self.said.push("caught up".to_owned()),
+            Err(failure) => self.said.push(format!("{:?}", failure.kind)),
+        }
+    }
+
+    async fn until(&mut self, mut done: impl FnMut(&Self) -> bool) {
+        while !done(self) {
+            self.step().await;
+        }
+    }
+
+    async fn until_bytes(&mut self, wanted: &[u8]) {
+        self.until(|w| w.bytes.len() >= wanted.len() && w.said.last().is_some_and(|s| s == "caught up")).await;
+        assert!(self.bytes == wanted, "{} bytes instead of {}", self.bytes.len(), wanted.len());
+    }
+}
+
+fn append(path: &Path, bytes: &[u8]) {
+    fs::OpenOptions::new().append(true).create(true).open(path).unwrap().write_all(bytes).unwrap();
+}
+
+fn scratch() -> (tempfile::TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("it's a $(log) file.out");
+    (dir, path)
+}
+
+#[rstest]
+#[case(None)]
+#[case(Some("bash"))]
+#[tokio::test]
+async fn a_growing_file_arrives_with_all_its_bytes(#[case] shell: Option<&'static str>) {
+    let (_dir, path) = scratch();
+    let mut whole: Vec<u8> = (0..=255).cycle().take(100_000).collect();
+    append(&path, &whole);
+    let mut watch = Watch::with(&path, LogStart::Beginning, shell);
+    watch.until_bytes(&whole).await;
+    assert_eq!(watch.said, ["opened 0/100000", "caught up"]);
+    for n in 0..20 {
+        let more = format!("line {n}\0\r\n\n");
+        append(&path, more.as_bytes());
+        whole.extend(more.as_bytes());
+        watch.until_bytes(&whole).await;
+    }
+    assert_eq!(watch.said.len(), 2);
+}
+
+#[tokio::test]
+async fn the_last_bytes_begin_with_a_line() {
+    let (_dir, path) = scratch();
+    append(&path, b"first\nsecond\nthird\n");
+    for (last, start) in [(5, 13), (6, 13), (7, 13), (12, 13), (13, 6), (14, 6), (19, 0), (99, 0), (1, 18)] {
+        let mut watch = Watch::new(&path, LogStart::Last(last));
+        watch.until(|w| w.said.len() == 2).await;
+        // Where no line begins in so few bytes, they come as they are.
+        let start = if last < 6 { 19 - last } else { start };
+        assert_eq!(watch.said[0], format!("opened {start}/19"), "last {last}");
+        assert_eq!(watch.bytes, &b"first\nsecond\nthird\n"[usize::try_from(start).unwrap()..]);
+    }
+}
+
+#[tokio::test]
+async fn truncation_starts_again() {
+    let (_dir, path) = scratch();
+    append(&path, b"old old old old\n");
+    let mut watch = Watch::new(&path, LogStart::Last(4));
+    watch.until(|w| w.said.len() == 2).await;
+    fs::write(&path, b"new\n").unwrap();
+    watch.until(|w| w.said.len() == 5).await;
+    assert_eq!(watch.said[2..], ["restarted: truncated", "opened 0/4", "caught up"]);
+    assert_eq!(watch.bytes, b"new\n");
+}
+
+#[tokio::test]
+async fn rotation_loses_no_line() {
+    let (dir, path) = scratch();
+    append(&path, b"one\n");
+    let mut watch = Watch::new(&path, LogStart::Beginning);
+    watch.until_bytes(b"one\n").await;
+    append(&path, b"two\n");
+    fs::rename(&path, dir.path().join("log.1")).unwrap();
+    append(&dir.path().join("log.1"), b"three\n");
+    append(&path, b"four\n");
+    watch.until(|w| w.said.len() > 2).await;
+    assert_eq!(watch.bytes, b"one\ntwo\nthree\n");
+    watch.until_bytes(b"four\n").await;
+    assert_eq!(watch.said[2..], ["restarted: replaced", "opened 0/5", "caught up"]);
+}
+
+#[tokio::test]
+async fn a_file_may_come_late_go_and_come_back() {
+    let (_dir, path) = scratch();
+    let mut watch = Watch::new(&path, LogStart::Last(100));
+    watch.step().await;
+    append(&path, b"hello\n");
+    watch.until_bytes(b"hello\n").await;
+    fs::remove_file(&path).unwrap();
+    watch.until(|w| w.said.len() == 4).await;
+    append(&path, b"again\n");
+    watch.until_bytes(b"again\n").await;
+    assert_eq!(
+        watch.said,
+        [
+            "waiting: the file does not exist yet",
+            "opened 0/6",
+            "caught up",
+            "waiting: the file is gone",
+            "restarted: replaced",
+            "opened 0/6",
+            "caught up"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn what_is_no_file_is_waited_for() {
+    let (dir, path) = scratch();
+    let mut watch = Watch::new(dir.path(), LogStart::Beginning);
+    watch.step().await;
+    assert_eq!(watch.said, ["waiting: this is a folder"]);
+    let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+    assert!(made.success());
+    let mut watch = Watch::new(&path, LogStart::Beginning);
+    watch.step().await;
+    assert_eq!(watch.said, ["waiting: this is not a regular file"]);
+}
+
+#[tokio::test]
+async fn a_shell_killed_again_and_again_costs_no_byte() {
+    let (_dir, path) = scratch();
+    let line = |n: u32| format!("{n:07} {}\n", "x".repeat((n % 90) as usize));
+    let mut whole = String::new();
+    let mut watch = Watch::new(&path, LogStart::Beginning);
+    let writer = path.clone();
+    let writing = tokio::task::spawn_blocking(move || {
+        for n in 0..6_000 {
+            append(&writer, line(n).as_bytes());
+            if n % 20 == 0 {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+    });
+    for n in 0..6_000 {
+        whole.push_str(&line(n));
+    }
+    let (mut kills, mut at) = (0, 0);
+    let wanted = whole.len();
+    watch
+        .until(|w| {
+            if w.bytes.len() > at + 2_000 && w.here.pids.lock().unwrap().len() > kills {
+                w.here.kill_last();
+                (kills, at) = (kills + 1, w.bytes.len());
+            }
+            w.bytes.len() >= wanted
+        })
+        .await;
+    writing.await.unwrap();
+    assert!(watch.bytes == whole.as_bytes());
+    assert!(kills > 2, "{kills}");
+    assert!(watch.said.iter().all(|s| !s.starts_with("restarted")), "{:?}", watch.said);
+}
+
+#[tokio::test]
+async fn an_outage_is_told_once_and_resumed() {
+    use std::sync::atomic::Ordering::Relaxed;
+    let (_dir, path) = scratch();
+    append(&path, b"before\n");
+    let mut watch = Watch::new(&path, LogStart::Beginning);
+    watch.until_bytes(b"before\n").await;
+    watch.here.refuses.store(true, Relaxed);
+    watch.here.kill_last();
+    watch.step().await;
+    assert_eq!(watch.said.last().unwrap(), "Unreachable");
+    append(&path, b"meanwhile\n");
+    assert!(timeout(Duration::from_millis(300), watch.stream.next()).await.is_err(), "told once");
+    watch.here.refuses.store(false, Relaxed);
+    watch.until(|w| w.bytes.len() == 17).await;
+    assert_eq!(watch.bytes, b"before\nmeanwhile\n");
+    assert_eq!(watch.said, ["opened 0/7", "caught up", "Unreachable"]);
+    // Replaced while nobody looked: no offset means anything any more.
+    watch.here.refuses.store(true, Relaxed);
+    watch.here.kill_last();
+    watch.step().await;
+    fs::write(path.with_extension("new"), b"another file that is longer than the old one\n").unwrap();
+    fs::rename(path.with_extension("new"), &path).unwrap();
+    watch.here.refuses.store(false, Relaxed);
+    watch.until(|w| w.said.len() == 7).await;
+    assert_eq!(watch.said[4..], ["restarted: replaced", "opened 0/45", "caught up"]);
+}
+
+#[tokio::test]
+async fn nothing_runs_on_when_nobody_looks() {
+    let (_dir, path) = scratch();
+    append(&path, b"x\n");
+    let mut watch = Watch::new(&path, LogStart::Beginning);
+    watch.until_bytes(b"x\n").await;
+    let pid = watch.here.pids.lock().unwrap()[0];
+    assert!(Path::new(&format!("/proc/{pid}")).exists());
+    drop(watch);
+    let dropped = Instant::now();
+    let runs = || fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "));
+    while runs() {
+        assert!(dropped.elapsed() < Duration::from_secs(3), "the shell still runs");
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_shell_that_cannot_run_the_script_is_a_failure_at_last() {
+    let (_dir, path) = scratch();
+    let mut watch = Watch::with(&path, LogStart::Beginning, Some("false"));
+    watch.step().await;
+    assert_eq!(watch.said, ["Garbled"]);
+}
+
+#[test]
+fn the_word_that_ends_bytes_is_found_wherever_the_pipe_cuts() {
+    let text = b"login noise\nabcabx\nD 5\nxxabcaabcabxx0\nC\n";
+    for cut in 0..text.len() {
+        let mut frames = Frames::new("abcabx".to_owned());
+        let mut all = Vec::new();
+        for part in [&text[..cut], &text[cut..]] {
+            frames.bytes.extend_from_slice(part);
+            all.extend(frames.cut());
+        }
+        let bytes: Vec<u8> = all.iter().flat_map(|f| if let Frame::Bytes(b) = f { b.clone() } else { Vec::new() }).collect();
+        assert_eq!(bytes, b"xxabca", "cut at {cut}");
+        assert_eq!(all.last(), Some(&Frame::Line("C".to_owned())), "cut at {cut}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "measures"]
+async fn throughput() {
+    let (_dir, path) = scratch();
+    fs::write(&path, vec![b'x'; 300_000_000]).unwrap();
+    let begun = Instant::now();
+    let mut watch = Watch::new(&path, LogStart::Beginning);
+    watch.until(|w| w.said.len() == 2).await;
+    assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
+}
