@@ -11,7 +11,7 @@ use crate::model::{Answer, ClusterId, Failure, FailureKind, JobId, JobState, Log
 use crate::remote::Remote;
 
 /// How often a followed job is asked whether it has ended.
-const LOOK: Duration = Duration::from_secs(3);
+const LOOK: Duration = Duration::from_secs(2);
 /// Output may still be on its way for this long after a job ended: the head node sees a compute node's writes late.
 const LATE: Duration = Duration::from_millis(1500);
 

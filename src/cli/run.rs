@@ -14,7 +14,7 @@ pub(super) async fn run(remote: &dyn Remote, command: Command) -> Result<Receipt
     let person = std::io::stderr().is_terminal();
     let mut stream = remote.run(command);
     let mut bar = false;
-    let mut say = |text: &str| {
+    let say = |text: &str| {
         let _ = write!(std::io::stderr(), "{text}");
     };
     while let Some(progress) = stream.next().await {

@@ -17,7 +17,12 @@ pub(super) fn name() -> String {
 
 /// Who we are.
 pub(super) fn user() -> String {
-    std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| rustix::process::getuid().as_raw().to_string())
+    let asked = || {
+        let said = std::process::Command::new("id").arg("-un").output().ok()?;
+        Some(String::from_utf8_lossy(&said.stdout).trim().to_owned()).filter(|name| !name.is_empty())
+    };
+    let named = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).ok().filter(|name| !name.is_empty());
+    named.or_else(asked).unwrap_or_else(|| rustix::process::getuid().as_raw().to_string())
 }
 
 /// Load average over one minute, where the system tells it.

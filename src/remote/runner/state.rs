@@ -86,7 +86,7 @@ impl Entry {
     pub(super) fn reason(&self) -> String {
         match &self.ended {
             Some(Ended { signal: Some(signal), .. }) => format!("signal {signal}"),
-            Some(Ended { code: Some(code), .. }) => format!("exit {code}"),
+            Some(Ended { code: Some(code), .. }) if *code != 0 => format!("exit {code}"),
             Some(ended) if ended.state == JobState::NodeFail.long() => "supervisor lost".into(),
             Some(_) => String::new(),
             None if self.state() == JobState::Pending => self.waits_for.to_owned(),

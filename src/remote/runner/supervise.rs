@@ -17,6 +17,8 @@ use crate::model::JobState;
 
 /// Between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_secs(5);
+/// What is left of a group after its leader has ended had its SIGTERM already.
+const LEFT: Duration = Duration::from_millis(500);
 const LOOK: Duration = Duration::from_millis(50);
 
 /// Supervises the job in `dir`: what the hidden subcommand of the same name does.
@@ -99,10 +101,9 @@ fn watch(dir: &Path, spec: &Spec, mut child: Child) -> Ended {
         std::thread::sleep(LOOK);
     };
     // What the script left running in its group ends with it.
-    if asked.is_some() {
-        while asked.is_some_and(|at| at.elapsed() < GRACE) && machine::signal_group(pid, Signal::TERM) {
-            std::thread::sleep(LOOK);
-        }
+    let left = Instant::now();
+    while asked.is_some() && left.elapsed() < LEFT && machine::signal_group(pid, Signal::TERM) {
+        std::thread::sleep(LOOK);
     }
     machine::signal_group(pid, Signal::KILL);
     let (code, signal) = status.as_ref().map_or((None, None), |s: &ExitStatus| (s.code(), s.signal()));
