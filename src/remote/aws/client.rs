@@ -1,0 +1,89 @@
+//! The SDK's clients for one profile and region, made once.
+
+use std::time::Duration;
+
+use aws_config::default_provider::credentials::DefaultCredentialsChain;
+use aws_config::environment::EnvironmentVariableRegionProvider;
+use aws_config::imds::region::ImdsRegionProvider;
+use aws_config::meta::region::RegionProviderChain;
+use aws_config::profile::ProfileFileRegionProvider;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, imds};
+
+use crate::model::{Failure, FailureKind};
+
+/// One profile and region. `None` is the SDK's own choice.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Where {
+    pub(super) profile: Option<String>,
+    pub(super) region: Option<String>,
+}
+
+/// The clients, and what they were made for.
+#[derive(Clone, Debug)]
+pub(super) struct Clients {
+    pub(super) ec2: aws_sdk_ec2::Client,
+    pub(super) logs: aws_sdk_cloudwatchlogs::Client,
+    pub(super) profile: Option<String>,
+    pub(super) region: String,
+}
+
+impl Clients {
+    /// `AWS profile P, region R`, as failures say it.
+    pub(super) fn place(&self) -> String {
+        place(self.profile.as_deref(), &self.region)
+    }
+}
+
+pub(super) fn place(profile: Option<&str>, region: &str) -> String {
+    profile.map_or_else(|| format!("AWS, region {region}"), |profile| format!("AWS profile {profile}, region {region}"))
+}
+
+pub(super) async fn load(wanted: Where) -> Result<Clients, Failure> {
+    // On a laptop nobody answers at the metadata address: not more than a second is spent on finding that out.
+    let metadata = imds::Client::builder()
+        .max_attempts(1)
+        .connect_timeout(Duration::from_millis(400))
+        .read_timeout(Duration::from_millis(800))
+        .build();
+    let from_file = wanted.profile.iter().fold(ProfileFileRegionProvider::builder(), |b, name| b.profile_name(name)).build();
+    // Like the AWS CLI: a profile that was named on purpose says more than the environment.
+    let region = match (&wanted.region, &wanted.profile) {
+        (Some(region), _) => Some(Region::new(region.clone())),
+        (None, Some(_)) => RegionProviderChain::first_try(from_file).or_else(EnvironmentVariableRegionProvider::new()).region().await,
+        (None, None) => {
+            let chain = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new()).or_else(from_file);
+            chain.or_else(ImdsRegionProvider::builder().imds_client(metadata.clone()).build()).region().await
+        }
+    };
+    let Some(region) = region else {
+        let profile = wanted.profile.as_deref().map_or_else(|| "AWS".to_owned(), |profile| format!("AWS profile {profile}"));
+        return Err(Failure::new(FailureKind::NotFound, profile, "no region is set")
+            .hint("Set one: export AWS_REGION=eu-west-1, `aws configure set region …`, --region, or aws: {regions: [...]} in the config."));
+    };
+    let mut chain = DefaultCredentialsChain::builder().imds_client(metadata).region(region.clone());
+    if let Some(profile) = &wanted.profile {
+        chain = chain.profile_name(profile);
+    }
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(5))
+        .operation_attempt_timeout(Duration::from_secs(15))
+        .operation_timeout(Duration::from_secs(40))
+        .build();
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .region(region.clone())
+        .credentials_provider(chain.build().await)
+        .retry_config(RetryConfig::adaptive().with_max_attempts(4))
+        .timeout_config(timeouts);
+    if let Some(profile) = &wanted.profile {
+        loader = loader.profile_name(profile);
+    }
+    let config = loader.load().await;
+    Ok(Clients {
+        ec2: aws_sdk_ec2::Client::new(&config),
+        logs: aws_sdk_cloudwatchlogs::Client::new(&config),
+        profile: wanted.profile,
+        region: region.as_ref().to_owned(),
+    })
+}
