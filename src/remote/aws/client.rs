@@ -6,10 +6,11 @@ use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::environment::EnvironmentVariableRegionProvider;
 use aws_config::imds::region::ImdsRegionProvider;
 use aws_config::meta::region::RegionProviderChain;
-use aws_config::profile::ProfileFileRegionProvider;
+use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, imds};
+use aws_sdk_ec2::config::SharedCredentialsProvider;
 
 use crate::model::{Failure, FailureKind};
 
@@ -62,10 +63,11 @@ pub(super) async fn load(wanted: Where) -> Result<Clients, Failure> {
         return Err(Failure::new(FailureKind::NotFound, profile, "no region is set")
             .hint("Set one: export AWS_REGION=eu-west-1, `aws configure set region …`, --region, or aws: {regions: [...]} in the config."));
     };
-    let mut chain = DefaultCredentialsChain::builder().imds_client(metadata).region(region.clone());
-    if let Some(profile) = &wanted.profile {
-        chain = chain.profile_name(profile);
-    }
+    let credentials = match &wanted.profile {
+        // A profile named on purpose is used as it is: keys in the environment do not take its place.
+        Some(profile) => SharedCredentialsProvider::new(ProfileFileCredentialsProvider::builder().profile_name(profile).build()),
+        None => SharedCredentialsProvider::new(DefaultCredentialsChain::builder().imds_client(metadata).region(region.clone()).build().await),
+    };
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(5))
         .operation_attempt_timeout(Duration::from_secs(15))
@@ -73,7 +75,7 @@ pub(super) async fn load(wanted: Where) -> Result<Clients, Failure> {
         .build();
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .region(region.clone())
-        .credentials_provider(chain.build().await)
+        .credentials_provider(credentials)
         .retry_config(RetryConfig::adaptive().with_max_attempts(4))
         .timeout_config(timeouts);
     if let Some(profile) = &wanted.profile {

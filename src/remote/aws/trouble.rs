@@ -120,7 +120,9 @@ fn sign_in(profile: Option<&str>) -> String {
 
 /// The last cause of a chain, which is nearest to what happened, without the SDK's own debugging tail.
 fn innermost(context: &str) -> String {
-    let text = context.split(" (").next().unwrap_or(context);
+    let tails = [" (DispatchFailure", " (ResponseError", " (ServiceError", " (TimeoutError", " (ConstructionFailure"];
+    let end = tails.iter().filter_map(|tail| context.find(tail)).min().unwrap_or(context.len());
+    let text = context[..end].split(" (os error").next().unwrap_or(context);
     text.rsplit(": ").next().unwrap_or(text).trim().to_owned()
 }
 
@@ -152,6 +154,8 @@ mod tests {
             (told(None, "dispatch failure: io error: client error (Connect): dns error: failed to lookup address information"), FailureKind::Unreachable, "region's name"),
             (told(None, "dispatch failure: io error: client error (Connect): tcp connect error: Connection refused (os error 111)"), FailureKind::Unreachable, "AWS_ENDPOINT_URL is http://127.0.0.1:1"),
         ];
+        let refused = "dispatch failure: io error: client error (Connect): tcp connect error: Connection refused (os error 111) (DispatchFailure(D { x: y }))";
+        assert_eq!(innermost(refused), "Connection refused");
         for (failure, kind, hint) in cases {
             assert_eq!(failure.kind, kind, "{failure}");
             assert!(failure.hint.contains(hint), "{failure}");
