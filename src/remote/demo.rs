@@ -1,33 +1,200 @@
-//! Stub.
+//! Two simulated clusters, so that every pane is alive without AWS, ssh or Slurm.
+//!
+//! Touches nothing real but the files that a fetch writes and the script that a submission reads. Deterministic from a seed and a clock.
+
+mod answers;
+mod files;
+mod logs;
+mod random;
+#[cfg(test)]
+mod tests;
+mod world;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
 use futures::future::{BoxFuture, FutureExt};
-use futures::stream::{BoxStream, StreamExt};
+use futures::stream::{self, BoxStream, StreamExt};
+use jiff::Timestamp;
 
-use crate::model::{Answer, Cluster, ClusterId, Command, Failure, FailureKind, Progress, Query};
+use crate::model::{
+    Answer, Cluster, ClusterId, Command, Failure, FailureKind, Link, LogEvent, LogSource, LogStart, Place, Progress, Query, Receipt, Scope,
+};
 use crate::remote::Remote;
+use world::World;
 
-/// Settings.
-#[derive(Clone, Copy, Debug)]
+/// What the simulated queue is made from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct DemoSettings {
-    /// Seed.
+    /// Another seed makes another world.
     pub seed: u64,
-    /// Jobs.
+    /// Jobs in the queue.
     pub jobs: usize,
-    /// Nodes.
+    /// Nodes of the cluster.
     pub nodes: usize,
 }
-/// Demo.
-#[derive(Clone, Debug)]
-pub struct Demo;
-impl Demo {
-    /// Start.
-    pub fn start(_s: DemoSettings) -> Self { Self }
-    /// Knows.
-    pub fn knows(&self, _c: &ClusterId) -> bool { false }
-    /// Clusters.
-    pub fn clusters(&self) -> Vec<Cluster> { vec![] }
+
+/// Seconds since the world began.
+type Watch = Arc<dyn Fn() -> f64 + Send + Sync>;
+
+/// Seconds that the second cluster takes to be created.
+const CREATION: f64 = 240.0;
+
+/// The simulation. Cheap to clone: all clones see one world.
+#[derive(Clone)]
+pub struct Demo {
+    world: Arc<Mutex<World>>,
+    watch: Watch,
+    epoch: Timestamp,
 }
+
+impl Demo {
+    /// A world that begins now.
+    pub fn start(settings: DemoSettings) -> Self {
+        let begun = tokio::time::Instant::now();
+        Self::with_clock(settings, Timestamp::now(), Arc::new(move || begun.elapsed().as_secs_f64()))
+    }
+
+    /// A world whose first moment is `epoch` and whose age `watch` tells in seconds.
+    pub fn with_clock(settings: DemoSettings, epoch: Timestamp, watch: Watch) -> Self {
+        let user = std::env::var("USER").ok().filter(|u| !u.is_empty()).unwrap_or_else(|| "you".into());
+        Self { world: Arc::new(Mutex::new(World::new(settings, epoch, user))), watch, epoch }
+    }
+
+    /// Whether a cluster is simulated.
+    pub fn knows(&self, cluster: &ClusterId) -> bool {
+        matches!(cluster.as_str(), "prod" | "sweep-dev")
+    }
+
+    /// The simulated clusters as they are now.
+    pub fn clusters(&self) -> Vec<Cluster> {
+        let up = self.with_world(|world| world.nodes_up());
+        answers::clusters(self.epoch, (self.watch)(), up)
+    }
+
+    /// Looks at the world as it is at this moment.
+    fn with_world<T>(&self, look: impl FnOnce(&mut World) -> T) -> T {
+        let mut world = self.world.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        world.advance((self.watch)());
+        look(&mut world)
+    }
+
+    async fn answer(self, query: Query) -> Result<Answer, Failure> {
+        let cluster = cluster_of(&query).ok_or_else(|| missing("the simulation"))?;
+        // What a network takes, and a scheduler.
+        tokio::time::sleep(Duration::from_millis(20 + (cluster.as_str().len() as u64 * 7) % 40)).await;
+        if cluster.as_str() == "sweep-dev" {
+            return self.young(&query);
+        }
+        let work = move || match query {
+            Query::Nodes(_) => Ok(Answer::Nodes(Arc::new(self.with_world(|w| answers::nodes(w))))),
+            Query::Jobs { scope, .. } => Ok(Answer::Jobs(Arc::new(self.with_world(|w| answers::jobs(w, scope == Scope::Mine))))),
+            Query::Detail { job, .. } => self.with_world(|w| answers::detail(w, &job)).map(Answer::Detail),
+            Query::Streams(_) => Ok(Answer::Streams(self.with_world(|w| logs::streams(w)))),
+            Query::Folder { path, .. } => files::folder(&path),
+            Query::Preview { path, .. } => files::preview(&path),
+            Query::Clusters(_) | Query::Link(_) | Query::Log(..) => Err(missing("the simulation")),
+        };
+        tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(missing("the simulation")))
+    }
+
+    /// The second cluster: nothing to ask until it exists, then empty.
+    fn young(&self, query: &Query) -> Result<Answer, Failure> {
+        let age = (self.watch)();
+        if let Query::Streams(_) = query {
+            return Ok(Answer::Streams(logs::young_streams()));
+        }
+        if age < CREATION {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few minutes")]
+            let (now, all) = (age as u64, CREATION as u64);
+            let what = format!("the cluster is being created: {} of about {}", crate::model::duration::slurm(now), crate::model::duration::slurm(all));
+            return Err(Failure::new(FailureKind::Busy, "sweep-dev", what).hint("L shows its log streams meanwhile."));
+        }
+        match query {
+            Query::Nodes(_) => Ok(Answer::Nodes(Arc::default())),
+            Query::Jobs { .. } => Ok(Answer::Jobs(Arc::default())),
+            _ => Err(missing("sweep-dev")),
+        }
+    }
+
+    fn log(self, source: LogSource, start: LogStart) -> BoxStream<'static, Result<Answer, Failure>> {
+        let state = (self, source, None::<usize>, Vec::<LogEvent>::new());
+        stream::unfold(state, move |(demo, source, mut lines, mut ready)| async move {
+            loop {
+                if let Some(event) = ready.pop() {
+                    return Some((Ok(Answer::Log(event)), (demo, source, lines, ready)));
+                }
+                let age = (demo.watch)();
+                let first = lines.is_none();
+                match demo.with_world(|world| logs::text(world, age, &source, lines, start)) {
+                    Ok((_, text)) if text.is_empty() && !first => tokio::time::sleep(Duration::from_millis(400)).await,
+                    Ok((next, text)) => {
+                        // Handed out from the back.
+                        if first {
+                            ready.push(LogEvent::CaughtUp);
+                        }
+                        ready.push(LogEvent::Bytes { offset: 0, bytes: text.into_bytes() });
+                        if first {
+                            let early = if start == LogStart::Beginning { 0 } else { next.saturating_sub(logs::TAIL) as u64 * 60 };
+                            ready.push(LogEvent::Opened { path: "simulated".into(), start: early, size: early });
+                        }
+                        lines = Some(next);
+                    }
+                    Err(why) => {
+                        ready.push(LogEvent::Waiting { why });
+                        tokio::time::sleep(Duration::from_secs(1)).await;
+                    }
+                }
+            }
+        })
+        .boxed()
+    }
+}
+
+fn cluster_of(query: &Query) -> Option<&ClusterId> {
+    match query {
+        Query::Nodes(c) | Query::Streams(c) | Query::Link(c) | Query::Jobs { cluster: c, .. } | Query::Detail { cluster: c, .. } => Some(c),
+        Query::Folder { place: Place::Head(c), .. } | Query::Preview { place: Place::Head(c), .. } => Some(c),
+        Query::Clusters(_) | Query::Log(..) | Query::Folder { .. } | Query::Preview { .. } => None,
+    }
+}
+
+fn missing(place: &str) -> Failure {
+    Failure::new(FailureKind::NotFound, place, "the simulation does not have that")
+}
+
 impl Remote for Demo {
-    fn ask(&self, _q: Query) -> BoxFuture<'static, Result<Answer, Failure>> { async { Err(Failure::new(FailureKind::NotFound, "", "")) }.boxed() }
-    fn follow(&self, _q: Query) -> BoxStream<'static, Result<Answer, Failure>> { futures::stream::pending().boxed() }
-    fn run(&self, _c: Command) -> BoxStream<'static, Progress> { futures::stream::pending().boxed() }
+    fn ask(&self, query: Query) -> BoxFuture<'static, Result<Answer, Failure>> {
+        self.clone().answer(query).boxed()
+    }
+
+    fn follow(&self, query: Query) -> BoxStream<'static, Result<Answer, Failure>> {
+        match query {
+            Query::Log(source, start) => self.clone().log(source, start),
+            Query::Link(_) => stream::unfold(0_u64, |n| async move {
+                if n > 0 {
+                    tokio::time::sleep(Duration::from_secs(10)).await;
+                }
+                let rtt = Duration::from_millis(22 + n * 7 % 9);
+                Some((Ok(Answer::Link(Link::Up { rtt: Some(rtt) })), n + 1))
+            })
+            .boxed(),
+            other => self.ask(other).into_stream().boxed(),
+        }
+    }
+
+    fn run(&self, command: Command) -> BoxStream<'static, Progress> {
+        let demo = self.clone();
+        let work = async move {
+            tokio::time::sleep(Duration::from_millis(120)).await;
+            let done = match command {
+                Command::Submit(submission) => demo.with_world(|w| answers::submit(w, &submission)),
+                Command::Cancel { jobs, .. } => demo.with_world(|w| answers::cancel(w, &jobs)).map(|()| Receipt::Cancelled(jobs)),
+                Command::Fetch(fetch) => demo.with_world(|w| files::fetch(w, &fetch)),
+                Command::Reply { .. } | Command::Reconnect(_) => Ok(Receipt::Noted),
+            };
+            done.map_or_else(Progress::Failed, Progress::Done)
+        };
+        work.into_stream().boxed()
+    }
 }

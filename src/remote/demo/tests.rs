@@ -1,0 +1,86 @@
+//! The simulation is the same for the same seed and clock, and never breaks the rules of a cluster.
+
+use std::collections::HashMap;
+
+use super::world::{Power, QUEUES};
+use super::*;
+use crate::model::{JobId, JobState, OutputKind};
+
+fn world(seed: u64, jobs: usize) -> World {
+    World::new(DemoSettings { seed, jobs, nodes: 64 }, Timestamp::UNIX_EPOCH, "you".into())
+}
+
+#[test]
+fn the_same_seed_makes_the_same_world_however_time_passes() {
+    let (mut a, mut b, mut other) = (world(7, 200), world(7, 200), world(8, 200));
+    a.advance(400.0);
+    (1..=400).for_each(|t| b.advance(f64::from(t)));
+    other.advance(400.0);
+    assert_eq!(answers::jobs(&a, false), answers::jobs(&b, false));
+    assert_eq!(answers::nodes(&a), answers::nodes(&b));
+    assert_ne!(answers::jobs(&a, false), answers::jobs(&other, false));
+}
+
+#[test]
+fn jobs_run_on_nodes_that_are_up_and_never_on_more_than_there_is() {
+    let mut world = world(3, 300);
+    let mut seen: HashMap<JobState, usize> = HashMap::new();
+    for t in (0..900).step_by(7) {
+        world.advance(f64::from(t));
+        let mut used = vec![0; world.nodes.len()];
+        for job in world.jobs.values() {
+            *seen.entry(job.state).or_default() += 1;
+            for n in world.places.get(&job.id).into_iter().flatten() {
+                used[*n] += u32::from(job.cpus_each);
+                if job.state == JobState::Running {
+                    assert_eq!(world.nodes[*n].power, Power::On, "at {t}");
+                }
+            }
+        }
+        for (node, used) in world.nodes.iter().zip(used) {
+            assert_eq!(node.used, used, "at {t}");
+            assert!(used <= QUEUES[node.queue].3, "at {t}");
+        }
+    }
+    for state in [JobState::Running, JobState::Pending, JobState::Configuring, JobState::Completed, JobState::Failed] {
+        assert!(seen.contains_key(&state), "{state:?} was never seen");
+    }
+}
+
+#[test]
+fn a_log_only_grows() {
+    let mut world = world(5, 100);
+    let job = world.jobs.values().find(|job| job.state == JobState::Running && job.length > 300).unwrap().id;
+    let id = answers::jobs(&world, false).iter().find(|j| answers::find(&world, j.id()).is_some_and(|s| s.id == job)).unwrap().job_id();
+    let source = LogSource::Output { cluster: ClusterId::new("prod"), job: id, kind: OutputKind::Stdout };
+    let (lines, before) = logs::text(&world, 0.0, &source, None, LogStart::Beginning).unwrap();
+    world.advance(30.0);
+    let (_, after) = logs::text(&world, 30.0, &source, None, LogStart::Beginning).unwrap();
+    let (_, more) = logs::text(&world, 30.0, &source, Some(lines), LogStart::Beginning).unwrap();
+    assert!(!before.is_empty() && after.starts_with(&before));
+    assert_eq!(before + &more, after);
+}
+
+#[test]
+fn a_submitted_job_runs_and_a_foreign_one_cannot_be_cancelled() {
+    let mut world = world(1, 100);
+    let id = world.submit("mine".into(), 2);
+    world.advance(5.0);
+    world.advance(200.0);
+    let job = world.jobs.get(&id).unwrap();
+    assert_eq!(job.state, JobState::Completed);
+    let foreign = world.jobs.values().find(|job| job.user != 0 && job.array.is_none()).unwrap().id;
+    let denied = answers::cancel(&mut world, &[JobId::new(foreign.to_string())]).unwrap_err();
+    assert_eq!(denied.kind, FailureKind::Denied);
+    let id = world.submit("mine".into(), 1);
+    answers::cancel(&mut world, &[JobId::new(id.to_string())]).unwrap();
+    assert_eq!(world.jobs[&id].state, JobState::Cancelled);
+}
+
+#[test]
+fn a_hundred_thousand_jobs_can_be_shown() {
+    let world = world(2, 100_000);
+    let table = answers::jobs(&world, false);
+    assert!(table.len() > 95_000, "{}", table.len());
+    assert!(answers::jobs(&world, true).len() < 1_000);
+}
