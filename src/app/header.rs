@@ -39,9 +39,12 @@ impl App {
             for (word, query, interval) in questions {
                 if let Some(slot) = self.store.slot(&query) {
                     let (age, tone) = look.age(slot, interval);
-                    let mut part = vec![(format!("{word} "), look.style(Tone::Dim)), (age, look.style(tone))];
+                    let mut part = vec![(format!("{word} "), look.style(Tone::Dim))];
+                    if slot.at.is_some() {
+                        part.push((format!("{age} "), look.style(tone)));
+                    }
                     if let Some(failure) = &slot.failure {
-                        part.push((format!(" {}", crate::ui::fit(failure.brief(), 24, crate::ui::Cut::End)), look.style(Tone::Bad)));
+                        part.push((format!("✗ {}", crate::ui::fit(failure.brief(), 24, crate::ui::Cut::End)), look.style(Tone::Bad)));
                     }
                     right.push(part);
                 }

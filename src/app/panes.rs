@@ -19,7 +19,7 @@ use ratatui::style::Style;
 
 use super::store::{Slot, Store};
 use crate::config::Refresh;
-use crate::model::{ClusterId, Failure};
+use crate::model::{ClusterId, Failure, FailureKind};
 use crate::protocol::{Clock, KeyMap};
 use crate::ui::{Theme, Tone, put, width};
 
@@ -113,7 +113,9 @@ pub(super) fn prose(buf: &mut Buffer, area: Rect, text: &str, style: Style) -> u
 
 /// A failure where the data would be: what happened and what to do next.
 pub(super) fn trouble(buf: &mut Buffer, area: Rect, failure: &Failure, look: &Look<'_>) -> u16 {
-    let used = prose(buf, area, &format!("✗ {}: {}", failure.place, failure.what), look.style(Tone::Bad));
+    // What only takes time needs no person.
+    let (sign, tone) = if failure.kind == FailureKind::Busy { ("◐", Tone::Waits) } else { ("✗", Tone::Bad) };
+    let used = prose(buf, area, &format!("{sign} {}: {}", failure.place, failure.what), look.style(tone));
     let rest = Rect { y: area.y + used, height: area.height - used, ..area };
     used + if failure.hint.is_empty() { 0 } else { prose(buf, rest, &failure.hint, look.style(Tone::Plain)) }
 }

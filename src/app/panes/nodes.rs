@@ -209,7 +209,7 @@ fn draw_node(buf: &mut Buffer, area: Rect, y: u16, node: &Node, look: &Look<'_>,
     let bar = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"][usize::try_from(share * 7 / 100).unwrap_or(0)];
     let mut text = format!("{share:>3}% {bar}");
     if room > 20 {
-        text = format!("{share:>3}% {bar} {:>4}/{:<4} cpus", node.cpus_used, node.cpus);
+        text = format!("{share:>3}% {bar} {:>8} cpus", format!("{}/{}", node.cpus_used, node.cpus));
         if let Some(kind) = node.instance_type.as_ref().filter(|_| room > 34) {
             text.push_str(&format!("  {kind}"));
         }

@@ -37,7 +37,7 @@ impl Scheduler for Slurm {
         };
         let format = if with_paths { jobs::long_format(&end) } else { jobs::short_format(&end) };
         Ask {
-            script: format!("{CALM}squeue -h {whose} {}", format.iter().map(|w| quoted(w)).collect::<Vec<_>>().join(" ")),
+            script: format!("{CALM}squeue -h --local {whose} {}", format.iter().map(|w| quoted(w)).collect::<Vec<_>>().join(" ")),
             read: Box::new(move |said| {
                 if said.status != 0 || said.stdout.is_empty() && said.stderr.contains("error") {
                     return Err(trouble::failure(said));
