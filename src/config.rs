@@ -109,7 +109,7 @@ pub struct Refresh {
 
 impl Default for Refresh {
     fn default() -> Self {
-        Self { jobs: 5.0, nodes: 20.0, clusters: 30.0 }
+        Self { jobs: 5.0, nodes: 25.0, clusters: 30.0 }
     }
 }
 
