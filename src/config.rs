@@ -115,8 +115,26 @@ impl Default for Refresh {
 
 /// Every key of every section, for the nearest known one to a misspelt key.
 const KEYS: [&str; 20] = [
-    "aws", "hosts", "clusters", "ssh", "refresh", "keys", "theme", "profiles", "regions", "name", "scheduler", "user", "key",
-    "config_file", "jobs", "nodes", "slurm", "gridengine", "pbs", "dark",
+    "aws",
+    "hosts",
+    "clusters",
+    "ssh",
+    "refresh",
+    "keys",
+    "theme",
+    "profiles",
+    "regions",
+    "name",
+    "scheduler",
+    "user",
+    "key",
+    "config_file",
+    "jobs",
+    "nodes",
+    "slurm",
+    "gridengine",
+    "pbs",
+    "dark",
 ];
 
 impl Config {
@@ -185,7 +203,10 @@ impl Config {
             return Err(wrong(format!("hosts: `{}` cannot be a name", host.name), "A name is not empty, not `local`, and has no slash."));
         }
         if let Some(host) = config.hosts.iter().find(|host| host.ssh.is_empty() || host.ssh.starts_with('-')) {
-            return Err(wrong(format!("hosts: {}: `{}` is no ssh destination", host.name, host.ssh), "Write what you would type after ssh."));
+            return Err(wrong(
+                format!("hosts: {}: `{}` is no ssh destination", host.name, host.ssh),
+                "Write what you would type after ssh.",
+            ));
         }
         Ok(config)
     }

@@ -17,7 +17,6 @@ pub mod node;
 pub mod query;
 pub mod text;
 
-
 pub use arrange::{Arrangement, Column, Filter, Order, Wish};
 pub use cluster::{Cluster, ClusterKind, HeadNode, Link, Prompt, SchedulerKind};
 pub use command::{Command, Existing, Fetch, Progress, Receipt, Submission};

@@ -106,7 +106,9 @@ impl App {
                     Action::Filter,
                     Action::Sort,
                 ],
-                Pane::Logs => &[Action::Follow, Action::Filter, Action::NextHit, Action::LogOther, Action::Wrap, Action::Streams, Action::Zoom],
+                Pane::Logs => {
+                    &[Action::Follow, Action::Filter, Action::NextHit, Action::LogOther, Action::Wrap, Action::Streams, Action::Zoom]
+                }
             };
             let word = |action: Action| match (action, self.focus) {
                 (Action::Open, Pane::Clusters) => "choose",

@@ -112,7 +112,10 @@ mod tests {
                         let body = layout.body.height - u16::from(layout.tabs);
                         assert_eq!(cells, u32::from(width) * u32::from(body), "{width}x{height}");
                         assert!(layout.panes.iter().any(|(p, _)| *p == focus));
-                        assert!(layout.panes.iter().all(|(_, a)| a.right() <= width && a.bottom() < height && a.height >= 4), "{width}x{height} {layout:?}");
+                        assert!(
+                            layout.panes.iter().all(|(_, a)| a.right() <= width && a.bottom() < height && a.height >= 4),
+                            "{width}x{height} {layout:?}"
+                        );
                     }
                 }
             }

@@ -36,7 +36,8 @@ impl Store {
     pub(super) fn put(&mut self, query: Query, result: Result<Answer, Failure>, now: Duration) {
         let passing = matches!(query, Query::Detail { .. } | Query::Folder { .. } | Query::Preview { .. });
         if passing && self.slots.len() > KEPT {
-            let oldest = self.slots.iter().filter(|(q, _)| matches!(q, Query::Detail { .. } | Query::Folder { .. } | Query::Preview { .. }));
+            let oldest =
+                self.slots.iter().filter(|(q, _)| matches!(q, Query::Detail { .. } | Query::Folder { .. } | Query::Preview { .. }));
             if let Some(oldest) = oldest.min_by_key(|(_, slot)| slot.at).map(|(q, _)| q.clone()) {
                 self.slots.remove(&oldest);
             }
@@ -72,7 +73,9 @@ impl Store {
                 Some(Answer::Clusters(clusters)) => Some((*source == Source::Fixed, clusters)),
                 _ => None,
             })
-            .flat_map(|(fixed, clusters)| clusters.iter().map(move |c| (fixed && c.kind != crate::model::ClusterKind::ParallelCluster, c.clone())))
+            .flat_map(|(fixed, clusters)| {
+                clusters.iter().map(move |c| (fixed && c.kind != crate::model::ClusterKind::ParallelCluster, c.clone()))
+            })
             .collect();
         let local = |c: &Cluster| c.kind == crate::model::ClusterKind::Local;
         all.sort_by(|(f, a), (g, b)| (f, local(a), &a.name, &a.id).cmp(&(g, local(b), &b.name, &b.id)));

@@ -99,7 +99,8 @@ impl App {
             bottom -= h;
         };
         for under in self.running.shown() {
-            let mut rows = vec![(format!("◐ {} {}", under.words, if under.moved.is_some() { "" } else { under.step.as_str() }), Tone::Works)];
+            let mut rows =
+                vec![(format!("◐ {} {}", under.words, if under.moved.is_some() { "" } else { under.step.as_str() }), Tone::Works)];
             if let Some((done, total)) = under.moved {
                 rows.push((bar(done, total, &under.step), Tone::Works));
             }
@@ -112,7 +113,8 @@ impl App {
                 _ => "",
             };
             let text = crate::model::text::clean(&notice.text);
-            let mut rows: Vec<_> = wrapped(&format!("{sign}{text}"), usize::from(room)).into_iter().take(5).map(|l| (l, notice.tone)).collect();
+            let mut rows: Vec<_> =
+                wrapped(&format!("{sign}{text}"), usize::from(room)).into_iter().take(5).map(|l| (l, notice.tone)).collect();
             if !notice.hint.is_empty() {
                 rows.extend(wrapped(&notice.hint, usize::from(room)).into_iter().take(4).map(|l| (l, Tone::Plain)));
             }

@@ -32,7 +32,11 @@ async fn carry_out(arguments: &Arguments, verb: &Verb, config: &Config, remote: 
         Verb::Nodes => {
             let Answer::Nodes(nodes) = remote.ask(Query::Nodes(cluster().await?)).await? else { return Ok(()) };
             warn(nodes.warnings);
-            if arguments.json { print::json(&Value::Array(nodes.nodes.iter().map(print::node).collect())) } else { print::nodes(&nodes.nodes) }
+            if arguments.json {
+                print::json(&Value::Array(nodes.nodes.iter().map(print::node).collect()))
+            } else {
+                print::nodes(&nodes.nodes)
+            }
         }
         Verb::Jobs { all } => {
             let scope = if *all { Scope::All } else { Scope::Mine };
@@ -72,7 +76,8 @@ async fn carry_out(arguments: &Arguments, verb: &Verb, config: &Config, remote: 
                 (_, true) => Existing::Keep,
                 _ => Existing::Ask,
             };
-            let dest = std::path::absolute(dest).map_err(|e| Failure::new(FailureKind::NotFound, dest.display().to_string(), e.to_string()))?;
+            let dest =
+                std::path::absolute(dest).map_err(|e| Failure::new(FailureKind::NotFound, dest.display().to_string(), e.to_string()))?;
             let fetch = Fetch { cluster: cluster().await?, job: JobId::new(job), dest, work_dir: *work_dir, existing };
             fetched(arguments.json, run::run(remote, Command::Fetch(fetch)).await?)
         }

@@ -78,7 +78,11 @@ async fn follow(remote: &dyn Remote, source: LogSource, on: bool, mut job: Optio
         match tokio::time::timeout(patience, stream.next()).await {
             Ok(Some(Ok(Answer::Log(event)))) => match event {
                 LogEvent::Bytes { bytes, .. } => {
-                    if plain { print::out(harmless(&bytes).as_bytes())? } else { print::out(&bytes)? }
+                    if plain {
+                        print::out(harmless(&bytes).as_bytes())?
+                    } else {
+                        print::out(&bytes)?
+                    }
                 }
                 LogEvent::CaughtUp if !on => return Ok(()),
                 LogEvent::CaughtUp => caught_up = true,

@@ -14,7 +14,9 @@ pub(super) fn out(bytes: &[u8]) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     match out.write_all(bytes).and_then(|()| out.flush()) {
         Ok(()) => Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Err(Failure::new(FailureKind::Stopped, "standard output", "closed")),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::new(FailureKind::Stopped, "standard output", "closed"))
+        }
         Err(error) => Err(Failure::new(FailureKind::Denied, "standard output", error.to_string())),
     }
 }
@@ -27,9 +29,8 @@ pub(super) fn json(value: &Value) -> Result<(), Failure> {
 /// Rows under a heading, as wide as they need. Control characters are made visible.
 pub(super) fn table(heading: &[&str], rows: &[Vec<String>]) -> Result<(), Failure> {
     let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| clean(cell).into_owned()).collect()).collect();
-    let widths: Vec<usize> = (0..heading.len())
-        .map(|i| rows.iter().map(|row| width(&row[i])).chain([heading[i].len()]).max().unwrap_or(0))
-        .collect();
+    let widths: Vec<usize> =
+        (0..heading.len()).map(|i| rows.iter().map(|row| width(&row[i])).chain([heading[i].len()]).max().unwrap_or(0)).collect();
     let mut text = String::new();
     let head: Vec<String> = heading.iter().map(|h| (*h).to_owned()).collect();
     for row in std::iter::once(&head).chain(&rows) {

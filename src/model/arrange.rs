@@ -234,7 +234,14 @@ mod tests {
             table.push(&NewJob { id, name, state: Some(state), array_job_id: if id == "2" { "77" } else { "" }, ..NewJob::default() });
         }
         let queue = (ClusterId::local(), Scope::Mine);
-        Wish { queue, table: Arc::new(table), filter: filter.into(), order, cursor: Some(JobId::new("10")), submitted: Some(JobId::new("77")) }
+        Wish {
+            queue,
+            table: Arc::new(table),
+            filter: filter.into(),
+            order,
+            cursor: Some(JobId::new("10")),
+            submitted: Some(JobId::new("77")),
+        }
     }
 
     fn ids(a: &Arrangement) -> Vec<&str> {

@@ -43,9 +43,10 @@ impl Directives {
             if !text.is_empty() && !text.starts_with('#') {
                 break;
             }
-            let Some(prefix) = PREFIXES.iter().find(|prefix| {
-                line.strip_prefix(**prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t']))
-            }) else {
+            let Some(prefix) = PREFIXES
+                .iter()
+                .find(|prefix| line.strip_prefix(**prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t'])))
+            else {
                 continue;
             };
             all.lines.push((number, line.to_owned()));
@@ -213,7 +214,10 @@ mod tests {
                       #SBATCH -oout-%j.txt --cpus-per-task=3\n# plain\n#SBATCHED no\n##SBATCH -p no\n\n#SBATCH --array=0-9%2\necho hi\n#SBATCH -p late\n";
         let d = Directives::read(script);
         assert_eq!((d.name.as_deref(), d.nodes, d.tasks, d.cpus_per_task), (Some("my job"), Some(2), Some(8), Some(3)));
-        assert_eq!((d.time_limit, d.output.as_deref(), d.array.as_deref(), d.partition), (Some(93_600), Some("out-%j.txt"), Some("0-9%2"), None));
+        assert_eq!(
+            (d.time_limit, d.output.as_deref(), d.array.as_deref(), d.partition),
+            (Some(93_600), Some("out-%j.txt"), Some("0-9%2"), None)
+        );
         assert_eq!(d.lines.len(), 5);
         assert_eq!(d.lines[0].0, 2);
     }

@@ -107,10 +107,7 @@ impl JobState {
 
     /// Whether it waits to start.
     pub fn is_waiting(self) -> bool {
-        matches!(
-            self,
-            Self::Pending | Self::Requeued | Self::RequeueFed | Self::RequeueHold | Self::SpecialExit | Self::ResvDelHold
-        )
+        matches!(self, Self::Pending | Self::Requeued | Self::RequeueFed | Self::RequeueHold | Self::SpecialExit | Self::ResvDelHold)
     }
 
     /// Whether it ended in a way that a person should look at.

@@ -20,11 +20,7 @@ impl Default for KeyMap {
 
 impl KeyMap {
     fn from_keys(keys: Vec<Vec<Chord>>) -> Self {
-        let lookup = ROWS
-            .iter()
-            .zip(&keys)
-            .flat_map(|(row, chords)| chords.iter().map(|chord| ((row.area, *chord), row.action)))
-            .collect();
+        let lookup = ROWS.iter().zip(&keys).flat_map(|(row, chords)| chords.iter().map(|chord| ((row.area, *chord), row.action))).collect();
         Self { keys, lookup }
     }
 

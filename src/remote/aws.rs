@@ -58,7 +58,13 @@ impl Aws {
     }
 
     /// Follows a log stream by polling with forward tokens: no event lost, none doubled.
-    pub fn follow(&self, cluster: Cluster, group: String, stream: String, start: LogStart) -> BoxStream<'static, Result<LogEvent, Failure>> {
+    pub fn follow(
+        &self,
+        cluster: Cluster,
+        group: String,
+        stream: String,
+        start: LogStart,
+    ) -> BoxStream<'static, Result<LogEvent, Failure>> {
         logs::follow(self.clone(), cluster, group, stream, start)
     }
 

@@ -107,7 +107,11 @@ impl Demo {
         if age < CREATION {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few minutes")]
             let (now, all) = (age as u64, CREATION as u64);
-            let what = format!("the cluster is being created: {} of about {}", crate::model::duration::slurm(now), crate::model::duration::slurm(all));
+            let what = format!(
+                "the cluster is being created: {} of about {}",
+                crate::model::duration::slurm(now),
+                crate::model::duration::slurm(all)
+            );
             return Err(Failure::new(FailureKind::Busy, "sweep-dev", what).hint("L shows its log streams meanwhile."));
         }
         match query {

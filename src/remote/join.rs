@@ -104,7 +104,8 @@ mod tests {
 
     #[test]
     fn what_is_certain_is_joined_and_nothing_else() {
-        let mut nodes = vec![node("q-1-dy-a-1", Some("10.0.0.1")), node("q-1-dy-b-1", None), node("q-1-dy-c-1", None), node("q-1-dy-c-2", None)];
+        let mut nodes =
+            vec![node("q-1-dy-a-1", Some("10.0.0.1")), node("q-1-dy-b-1", None), node("q-1-dy-c-1", None), node("q-1-dy-c-2", None)];
         let told = Node { instance_id: Some("i-5".into()), ..node("q-1-st-a-1", None) };
         nodes.push(told);
         let instances = [

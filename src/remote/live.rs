@@ -104,9 +104,7 @@ impl Inner {
                 Ok(Answer::Folder { path, entries })
             }
             Query::Preview { place, path } => self.host(&place)?.preview(path).await.map(Answer::Preview),
-            Query::Link(_) | Query::Log(..) => {
-                Err(Failure::new(FailureKind::Unsupported, "qdeck", "this question is followed, not asked"))
-            }
+            Query::Link(_) | Query::Log(..) => Err(Failure::new(FailureKind::Unsupported, "qdeck", "this question is followed, not asked")),
         }
     }
 

@@ -12,7 +12,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::model::{Directives, Failure, FailureKind, JobDetail, JobId, JobState, JobTable, NewJob, Node, NodePhase, NodeTable, SchedulerKind, Scope};
+use crate::model::{
+    Directives, Failure, FailureKind, JobDetail, JobId, JobState, JobTable, NewJob, Node, NodePhase, NodeTable, SchedulerKind, Scope,
+};
 use crate::remote::local::trouble;
 use crate::remote::scheduler::Fill;
 
@@ -39,7 +41,9 @@ impl Runner {
     /// Opens the queue in `dir`, made if missing.
     pub fn open(dir: PathBuf) -> Result<Self, Failure> {
         let made = fs::create_dir_all(&dir).and_then(|()| fs::set_permissions(&dir, fs::Permissions::from_mode(0o700)));
-        made.map_err(|error| trouble::at(&dir, &error).hint("The queue of this machine is kept there; XDG_STATE_HOME names another place."))?;
+        made.map_err(|error| {
+            trouble::at(&dir, &error).hint("The queue of this machine is kept there; XDG_STATE_HOME names another place.")
+        })?;
         let program = std::env::current_exe().map_err(|error| trouble::at(Path::new("qdeck"), &error))?;
         Ok(Self { dir, program })
     }
@@ -59,7 +63,9 @@ impl Runner {
     pub fn jobs(&self, _scope: Scope) -> Result<JobTable, Failure> {
         let mut entries = dispatch::dispatch(&self.dir, &self.program)?;
         // What ended last comes first: it stands nearest to what still runs.
-        entries.jobs.sort_by_key(|entry| (entry.ended.is_some(), if entry.ended.is_some() { u64::MAX - entry.order() } else { entry.order() }));
+        entries
+            .jobs
+            .sort_by_key(|entry| (entry.ended.is_some(), if entry.ended.is_some() { u64::MAX - entry.order() } else { entry.order() }));
         let mut table = JobTable::with_capacity(entries.jobs.len(), entries.jobs.len() * 200);
         table.warnings = entries.warnings;
         let host = machine::name();
@@ -92,7 +98,8 @@ impl Runner {
         let entry = entries.jobs.iter().find(|entry| entry.spec.id == id.as_str() || entry.spec.array_job_id == id.as_str());
         let entry = entry.ok_or_else(|| unknown(id))?;
         let spec = &entry.spec;
-        let at = |seconds: Option<i64>| seconds.and_then(|s| jiff::Timestamp::from_second(s).ok()).map_or_else(String::new, |t| t.to_string());
+        let at =
+            |seconds: Option<i64>| seconds.and_then(|s| jiff::Timestamp::from_second(s).ok()).map_or_else(String::new, |t| t.to_string());
         let fields = [
             ("JobId", spec.id.clone()),
             ("JobName", spec.name.clone()),
@@ -152,7 +159,9 @@ impl Runner {
         }
         let tasks = match &directives.array {
             None => vec![None],
-            Some(spec) => array::tasks(spec).map_err(|what| refuse(&what, "Write --array=0-9, 1,3,5 or 0-9%2."))?.into_iter().map(Some).collect(),
+            Some(spec) => {
+                array::tasks(spec).map_err(|what| refuse(&what, "Write --array=0-9, 1,3,5 or 0-9%2."))?.into_iter().map(Some).collect()
+            }
         };
         let name = directives.name.clone().or_else(|| Some(script.file_name()?.to_string_lossy().into_owned())).unwrap_or_default();
         let limit = directives.array.as_deref().and_then(|a| a.split_once('%')).and_then(|(_, n)| n.parse().ok());
@@ -163,9 +172,18 @@ impl Runner {
         for task in &tasks {
             let (array_job_id, array_task_id) = task.map_or_else(Default::default, |t: u32| (number.to_string(), t.to_string()));
             let id = task.map_or_else(|| number.to_string(), |t| format!("{number}_{t}"));
-            let fill = Fill { job_id: &number.to_string(), array_job_id: &array_job_id, array_task_id: &array_task_id, name: &name, user: &user, work_dir: &work };
+            let fill = Fill {
+                job_id: &number.to_string(),
+                array_job_id: &array_job_id,
+                array_task_id: &array_task_id,
+                name: &name,
+                user: &user,
+                work_dir: &work,
+            };
             let path = |pattern: &str| {
-                fill.path(pattern).ok_or_else(|| refuse(&format!("the output path {pattern} has a pattern that is unknown here"), "%j, %A, %a, %x and %u are known."))
+                fill.path(pattern).ok_or_else(|| {
+                    refuse(&format!("the output path {pattern} has a pattern that is unknown here"), "%j, %A, %a, %x and %u are known.")
+                })
             };
             let stdout = path(directives.output.as_deref().unwrap_or(""))?;
             let stderr = directives.error.as_deref().map_or_else(|| Ok(stdout.clone()), path)?;
@@ -226,7 +244,8 @@ impl Runner {
 }
 
 fn unknown(id: &JobId) -> Failure {
-    Failure::new(FailureKind::NotFound, "local", format!("there is no job {id}")).hint("Jobs of this machine are forgotten a day after they ended.")
+    Failure::new(FailureKind::NotFound, "local", format!("there is no job {id}"))
+        .hint("Jobs of this machine are forgotten a day after they ended.")
 }
 
 fn push(table: &mut JobTable, entry: &Entry, host: &str) {

@@ -66,7 +66,8 @@ pub fn scheduler(kind: SchedulerKind) -> Result<Box<dyn Scheduler>, Failure> {
         SchedulerKind::Slurm => Ok(Box::new(Slurm)),
         SchedulerKind::GridEngine | SchedulerKind::Pbs | SchedulerKind::Runner => {
             let what = format!("{} is recognised but not driven by this version", kind.word());
-            Err(Failure::new(FailureKind::Unsupported, "", what).hint("Slurm is. `hosts: {scheduler: slurm}` says so where both are installed."))
+            Err(Failure::new(FailureKind::Unsupported, "", what)
+                .hint("Slurm is. `hosts: {scheduler: slurm}` says so where both are installed."))
         }
     }
 }

@@ -59,15 +59,8 @@ impl Screen {
             })
         };
         let area = Rect::new(0, 0, width, height);
-        let mut screen = Self {
-            front: Buffer::empty(area),
-            back: Buffer::empty(area),
-            pen: Pen::new(),
-            bytes,
-            waiting,
-            done,
-            writer: Some(writer),
-        };
+        let mut screen =
+            Self { front: Buffer::empty(area), back: Buffer::empty(area), pen: Pen::new(), bytes, waiting, done, writer: Some(writer) };
         screen.send(ENTER.to_vec());
         Ok(screen)
     }

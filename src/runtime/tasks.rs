@@ -48,15 +48,7 @@ impl Tasks {
     pub(super) fn new(remote: Arc<dyn Remote>, events: mpsc::Sender<Event>) -> Self {
         let (wishes, wished) = watch::channel(None);
         let arranger = Task(tokio::spawn(arrange(wished, events.clone())));
-        Self {
-            remote,
-            events,
-            open: HashMap::new(),
-            answered: Arc::default(),
-            commands: HashMap::new(),
-            wishes,
-            _arranger: arranger,
-        }
+        Self { remote, events, open: HashMap::new(), answered: Arc::default(), commands: HashMap::new(), wishes, _arranger: arranger }
     }
 
     /// Drops the questions that are not wanted any more and asks those that are new.

@@ -13,7 +13,9 @@ pub fn pieces(line: &str, base: Style) -> Vec<(String, Style)> {
     let mut column = 0;
     let mut rest = line;
     while let Some(c) = rest.chars().next() {
-        if c == '\x1b' && let Some((parameters, length)) = sgr(rest) {
+        if c == '\x1b'
+            && let Some((parameters, length)) = sgr(rest)
+        {
             style = apply(parameters, style, base);
             rest = &rest[length..];
             continue;

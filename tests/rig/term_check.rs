@@ -1,5 +1,5 @@
-use std::time::Duration;
 use crate::support::{Term, children_of};
+use std::time::Duration;
 const S: Duration = Duration::from_secs(5);
 const NO: [(&str, &str); 0] = [];
 #[test]

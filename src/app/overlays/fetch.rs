@@ -64,12 +64,24 @@ impl Overlay for FetchForm {
     }
 
     fn draw(&self, buf: &mut Buffer, body: Rect, look: &Look<'_>) {
-        let inner = sheet(buf, body, (body.width.saturating_sub(8).min(90), 5), &format!("Fetch job {} · {}", self.job, self.name), "⏎ fetches", look);
+        let inner = sheet(
+            buf,
+            body,
+            (body.width.saturating_sub(8).min(90), 5),
+            &format!("Fetch job {} · {}", self.job, self.name),
+            "⏎ fetches",
+            look,
+        );
         put(buf, inner.x, inner.y, "To", 6, look.style(Tone::Dim));
         self.dest.draw(buf, inner.x + 6, inner.y, inner.width.saturating_sub(6), look.style(Tone::Plain), false);
         let (on, off) = (look.style(Tone::Key), look.style(Tone::Dim));
         let mark = |chosen: bool| if chosen { "(•) " } else { "( ) " };
-        line(buf, inner, inner.y + 2, &[(mark(!self.work_dir), if self.work_dir { off } else { on }), ("its output files", look.style(Tone::Plain))]);
+        line(
+            buf,
+            inner,
+            inner.y + 2,
+            &[(mark(!self.work_dir), if self.work_dir { off } else { on }), ("its output files", look.style(Tone::Plain))],
+        );
         let dir = format!("its whole working directory {}", self.work_dir_path);
         line(buf, inner, inner.y + 3, &[(mark(self.work_dir), if self.work_dir { on } else { off }), (&dir, look.style(Tone::Plain))]);
         put(buf, inner.x, inner.y + 4, "Files that are there already and differ are not touched without asking.", inner.width, off);

@@ -241,7 +241,14 @@ impl Overlay for Picker {
                 field.draw(buf, inner.x + used + 2, inner.y, inner.width.saturating_sub(used + 2), look.style(Tone::Plain), false);
             }
             None if !side.filter.is_empty() => {
-                put(buf, inner.x + used + 1, inner.y, &format!("/{}", side.filter), inner.width.saturating_sub(used + 1), look.style(Tone::Key));
+                put(
+                    buf,
+                    inner.x + used + 1,
+                    inner.y,
+                    &format!("/{}", side.filter),
+                    inner.width.saturating_sub(used + 1),
+                    look.style(Tone::Key),
+                );
             }
             None => {}
         }
@@ -262,7 +269,14 @@ impl Overlay for Picker {
             let size = if folder { String::new() } else { bytes(entry.size) };
             let name = if folder { format!("{}/", entry.name) } else { entry.name.clone() };
             let room = list.width.saturating_sub(10);
-            put(buf, list.x, y, &fit(&name, usize::from(room), Cut::Middle), room, look.style(if folder { Tone::Works } else { Tone::Plain }));
+            put(
+                buf,
+                list.x,
+                y,
+                &fit(&name, usize::from(room), Cut::Middle),
+                room,
+                look.style(if folder { Tone::Works } else { Tone::Plain }),
+            );
             put(buf, list.x + room + 1, y, &format!("{size:>8}"), 8, look.style(Tone::Dim));
             if cursor.offset + i == side.cursor.index {
                 select(buf, list, y, look, true);

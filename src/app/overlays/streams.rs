@@ -43,8 +43,7 @@ impl Overlay for Streams {
             Key::Char('c') if chord.ctrl => return vec![Intent::Close],
             Key::Enter => {
                 let Some(stream) = found.get(self.cursor.index) else { return Vec::new() };
-                let source =
-                    LogSource::Stream { cluster: self.cluster.clone(), group: stream.group.clone(), stream: stream.name.clone() };
+                let source = LogSource::Stream { cluster: self.cluster.clone(), group: stream.group.clone(), stream: stream.name.clone() };
                 let title = format!("{} of {}", stream.identifier, stream.node);
                 return vec![Intent::Close, Intent::Watch(source, title), Intent::Do(Action::FocusLogs)];
             }

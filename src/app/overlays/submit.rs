@@ -193,7 +193,14 @@ impl Overlay for SubmitForm {
             }
             any = true;
             put(buf, right.x, y, label, 11, look.style(Tone::Dim));
-            put(buf, right.x + 11, y, &fit(value, usize::from(right.width.saturating_sub(11)), Cut::Middle), right.width.saturating_sub(11), look.style(Tone::Plain));
+            put(
+                buf,
+                right.x + 11,
+                y,
+                &fit(value, usize::from(right.width.saturating_sub(11)), Cut::Middle),
+                right.width.saturating_sub(11),
+                look.style(Tone::Plain),
+            );
             y += 1;
         }
         if !any && self.preview.is_some() && y < right.bottom() {

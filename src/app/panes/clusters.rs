@@ -93,7 +93,11 @@ impl Clusters {
         }
         let asked: Vec<_> = look.store.sources().collect();
         if self.list.is_empty() && y < inner.bottom() && asked.iter().all(|(_, slot)| slot.failure.is_none()) {
-            let words = if asked.is_empty() { "Looking for clusters …" } else { "No clusters found. hosts: in the config names machines to reach by ssh." };
+            let words = if asked.is_empty() {
+                "Looking for clusters …"
+            } else {
+                "No clusters found. hosts: in the config names machines to reach by ssh."
+            };
             super::prose(buf, Rect { y, height: inner.bottom() - y, ..inner }, words, look.style(Tone::Dim));
         }
     }

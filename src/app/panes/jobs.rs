@@ -89,17 +89,24 @@ impl Jobs {
         if new.wish.filter != self.filter || new.wish.order != self.order {
             return vec![self.arrange(new.wish.queue.clone(), new.wish.table.clone())];
         }
-        if self.submitted.is_some() && new.wish.submitted == self.submitted && let Some(index) = new.submitted {
+        if self.submitted.is_some()
+            && new.wish.submitted == self.submitted
+            && let Some(index) = new.submitted
+        {
             self.submitted = None;
             self.cursor.index = index;
             self.under = new.job(index).map(|job| job.job_id());
-        } else if new.wish.cursor == self.under && let Some(index) = new.cursor {
+        } else if new.wish.cursor == self.under
+            && let Some(index) = new.cursor
+        {
             self.cursor.index = index;
         } else {
             // The user moved on while the table was sorted, or the job is gone: stay on the row, or follow the moved cursor.
-            let again = self.under.as_ref().filter(|_| new.wish.cursor != self.under).and_then(|id| {
-                (0..new.rows.len()).find(|i| new.job(*i).is_some_and(|job| job.id() == id.as_str()))
-            });
+            let again = self
+                .under
+                .as_ref()
+                .filter(|_| new.wish.cursor != self.under)
+                .and_then(|id| (0..new.rows.len()).find(|i| new.job(*i).is_some_and(|job| job.id() == id.as_str())));
             self.cursor.index = again.unwrap_or(self.cursor.index).min(new.rows.len().saturating_sub(1));
             self.under = new.job(self.cursor.index).map(|job| job.job_id());
         }
@@ -356,7 +363,14 @@ fn on_job(action: Action, cluster: &ClusterId, job: &Job<'_>, dest: &str) -> Vec
             let command = Command::Cancel { cluster: cluster.clone(), jobs: vec![id.clone()] };
             vec![Intent::Open(Box::new(Confirm::dangerous(
                 format!("Cancel job {id}?"),
-                format!("{}  {}  of {} in {} on {}.\n{what}{array}", job.name(), job.state().long(), job.user(), job.partition(), cluster.name()),
+                format!(
+                    "{}  {}  of {} in {} on {}.\n{what}{array}",
+                    job.name(),
+                    job.state().long(),
+                    job.user(),
+                    job.partition(),
+                    cluster.name()
+                ),
                 "cancel the job",
                 vec![Intent::Run(command, format!("cancelling {id}"))],
             )))]

@@ -159,7 +159,11 @@ impl Logs {
                 self.top = line.saturating_sub(rows as u64 / 3).max(self.lines.first());
                 Vec::new()
             }
-            None => vec![Intent::Note(crate::app::notices::Notice::plain(format!("No more hits of /{} {}.", self.search, if forward { "below" } else { "above" })))],
+            None => vec![Intent::Note(crate::app::notices::Notice::plain(format!(
+                "No more hits of /{} {}.",
+                self.search,
+                if forward { "below" } else { "above" }
+            )))],
         }
     }
 
@@ -226,12 +230,18 @@ impl Logs {
     pub(in crate::app) fn draw(&self, buf: &mut Buffer, area: Rect, look: &Look<'_>, focused: bool) {
         let mut title = vec![("4 Logs".to_owned(), look.style(if focused { Tone::Focus } else { Tone::Strong }))];
         if self.source.is_some() {
-            title.push((format!(" · {}", crate::ui::fit(&self.title, usize::from(area.width / 2), crate::ui::Cut::Middle)), look.style(Tone::Plain)));
+            title.push((
+                format!(" · {}", crate::ui::fit(&self.title, usize::from(area.width / 2), crate::ui::Cut::Middle)),
+                look.style(Tone::Plain),
+            ));
         }
         let inner = frame(buf, area, &title, &self.remark(look), look.theme, focused);
         let rows = usize::from(inner.height);
         if self.source.is_none() {
-            let words = format!("No log chosen. The selected job's output comes here; {} offers the cluster's log streams.", look.keys.sign(Action::Streams));
+            let words = format!(
+                "No log chosen. The selected job's output comes here; {} offers the cluster's log streams.",
+                look.keys.sign(Action::Streams)
+            );
             prose(buf, inner, &words, look.style(Tone::Dim));
             return;
         }
@@ -346,7 +356,11 @@ impl Logs {
     }
 }
 
-fn highlighted(pieces: Vec<(String, ratatui::style::Style)>, regex: &Regex, hit: ratatui::style::Style) -> Vec<(String, ratatui::style::Style)> {
+fn highlighted(
+    pieces: Vec<(String, ratatui::style::Style)>,
+    regex: &Regex,
+    hit: ratatui::style::Style,
+) -> Vec<(String, ratatui::style::Style)> {
     let mut out = Vec::new();
     for (text, style) in pieces {
         let mut at = 0;

@@ -49,7 +49,9 @@ impl Nodes {
         for (i, node) in table.nodes.iter().enumerate() {
             if !filter.is_empty() {
                 text.clear();
-                for word in [&node.name, &node.state, node.reason.as_ref().unwrap_or(&node.state), node.instance_id.as_ref().unwrap_or(&node.name)] {
+                for word in
+                    [&node.name, &node.state, node.reason.as_ref().unwrap_or(&node.state), node.instance_id.as_ref().unwrap_or(&node.name)]
+                {
                     text.push_str(word);
                     text.push(' ');
                 }
@@ -194,7 +196,14 @@ fn draw_node(buf: &mut Buffer, area: Rect, y: u16, node: &Node, look: &Look<'_>,
     let last_width = if area.width > 70 { area.width / 2 } else { (area.width / 4).clamp(6, 12) };
     let name_width = area.width.saturating_sub(2 + state_width + last_width + 2);
     let name = fit(&node.name, usize::from(name_width), Cut::Middle);
-    put(buf, area.x + 2, y, &name, name_width, look.style(if stale || node.phase == NodePhase::PoweredDown { Tone::Dim } else { Tone::Plain }));
+    put(
+        buf,
+        area.x + 2,
+        y,
+        &name,
+        name_width,
+        look.style(if stale || node.phase == NodePhase::PoweredDown { Tone::Dim } else { Tone::Plain }),
+    );
     put(buf, area.x + 3 + name_width, y, &node.state, state_width, look.style(tone));
     let x = area.x + 4 + name_width + state_width;
     let room = area.right().saturating_sub(x);

@@ -15,7 +15,9 @@ pub(in crate::app) fn job_tone(state: JobState) -> (&'static str, Tone) {
         | JobState::Expediting
         | JobState::PowerUpNode => ("◐", Tone::Works),
         JobState::Pending | JobState::Requeued | JobState::RequeueFed => ("○", Tone::Waits),
-        JobState::RequeueHold | JobState::SpecialExit | JobState::ResvDelHold | JobState::Suspended | JobState::Stopped => ("‖", Tone::Waits),
+        JobState::RequeueHold | JobState::SpecialExit | JobState::ResvDelHold | JobState::Suspended | JobState::Stopped => {
+            ("‖", Tone::Waits)
+        }
         JobState::Completed => ("✓", Tone::Works),
         JobState::Cancelled | JobState::Preempted | JobState::Revoked => ("–", Tone::Dim),
         JobState::Failed | JobState::Timeout | JobState::OutOfMemory | JobState::NodeFail | JobState::BootFail | JobState::Deadline => {
@@ -46,7 +48,14 @@ pub(in crate::app) fn cluster_sign(cluster: &Cluster, link: Option<&Link>) -> (&
     if let Some(status) = &cluster.status {
         return match status.as_str() {
             s if s.ends_with("FAILED") => ("✗", Tone::Bad, s.to_owned()),
-            s if s.ends_with("IN_PROGRESS") => ("◐", Tone::Works, s.trim_end_matches("_IN_PROGRESS").replace("CREATE", "CREATING").replace("DELETE", "DELETING").replace("UPDATE", "UPDATING")),
+            s if s.ends_with("IN_PROGRESS") => (
+                "◐",
+                Tone::Works,
+                s.trim_end_matches("_IN_PROGRESS")
+                    .replace("CREATE", "CREATING")
+                    .replace("DELETE", "DELETING")
+                    .replace("UPDATE", "UPDATING"),
+            ),
             _ => {
                 let fleet = cluster.fleet_status.clone().unwrap_or_else(|| status.clone());
                 let tone = if fleet == "PROTECTED" { Tone::Bad } else { Tone::Good };

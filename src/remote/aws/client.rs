@@ -60,13 +60,16 @@ pub(super) async fn load(wanted: Where) -> Result<Clients, Failure> {
     };
     let Some(region) = region else {
         let profile = wanted.profile.as_deref().map_or_else(|| "AWS".to_owned(), |profile| format!("AWS profile {profile}"));
-        return Err(Failure::new(FailureKind::NotFound, profile, "no region is set")
-            .hint("Set one: export AWS_REGION=eu-west-1, `aws configure set region …`, --region, or aws: {regions: [...]} in the config."));
+        return Err(Failure::new(FailureKind::NotFound, profile, "no region is set").hint(
+            "Set one: export AWS_REGION=eu-west-1, `aws configure set region …`, --region, or aws: {regions: [...]} in the config.",
+        ));
     };
     let credentials = match &wanted.profile {
         // A profile named on purpose is used as it is: keys in the environment do not take its place.
         Some(profile) => SharedCredentialsProvider::new(ProfileFileCredentialsProvider::builder().profile_name(profile).build()),
-        None => SharedCredentialsProvider::new(DefaultCredentialsChain::builder().imds_client(metadata).region(region.clone()).build().await),
+        None => {
+            SharedCredentialsProvider::new(DefaultCredentialsChain::builder().imds_client(metadata).region(region.clone()).build().await)
+        }
     };
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(5))

@@ -95,7 +95,8 @@ fn cluster(name: &str, all: &[&Tagged], profile: Option<&str>, region: &str) -> 
         let i = &t.instance;
         !is_head(&i.node_type) && i.node_type != "LoginNode" && matches!(i.state.as_str(), "pending" | "running")
     };
-    let attributes: Vec<&str> = head.iter().chain(all.first().iter()).find_map(|t| t.attributes.as_deref()).map_or_else(Vec::new, |a| a.split(", ").collect());
+    let attributes: Vec<&str> =
+        head.iter().chain(all.first().iter()).find_map(|t| t.attributes.as_deref()).map_or_else(Vec::new, |a| a.split(", ").collect());
     let mut cluster = Cluster::named(ClusterId::aws(profile, region, name), ClusterKind::ParallelCluster);
     cluster.profile = profile.map(str::to_owned);
     cluster.region = Some(region.to_owned());

@@ -32,7 +32,13 @@ struct Follower {
 }
 
 /// Follows a stream.
-pub(super) fn follow(aws: Aws, cluster: Cluster, group: String, stream: String, start: LogStart) -> BoxStream<'static, Result<LogEvent, Failure>> {
+pub(super) fn follow(
+    aws: Aws,
+    cluster: Cluster,
+    group: String,
+    stream: String,
+    start: LogStart,
+) -> BoxStream<'static, Result<LogEvent, Failure>> {
     let follower = Follower {
         aws,
         cluster,
@@ -130,6 +136,9 @@ mod tests {
     fn messages_without_a_time_get_one() {
         let event = |message: &str| OutputLogEvent::builder().timestamp(1_700_000_000_123).message(message).build();
         let lines = text(&[event("2026-01-01 00:00:00,000 - x\n"), event("[2026-01-01T00:00:00.000] y"), event("plain")]);
-        assert_eq!(String::from_utf8(lines).unwrap(), "2026-01-01 00:00:00,000 - x\n[2026-01-01T00:00:00.000] y\n2023-11-14T22:13:20.123Z plain\n");
+        assert_eq!(
+            String::from_utf8(lines).unwrap(),
+            "2026-01-01 00:00:00,000 - x\n[2026-01-01T00:00:00.000] y\n2023-11-14T22:13:20.123Z plain\n"
+        );
     }
 }

@@ -44,7 +44,8 @@ pub(super) async fn list(clients: &Clients, cluster: &Cluster) -> Result<Vec<Log
 
 /// The newest group of exactly this cluster: its name ends in the minute it was made. `demo-` must not take `demo-2-…`.
 fn newest(groups: &[String], prefix: &str) -> Option<String> {
-    let minute = |group: &&String| group.strip_prefix(prefix).is_some_and(|rest| rest.len() == 12 && rest.bytes().all(|b| b.is_ascii_digit()));
+    let minute =
+        |group: &&String| group.strip_prefix(prefix).is_some_and(|rest| rest.len() == 12 && rest.bytes().all(|b| b.is_ascii_digit()));
     groups.iter().filter(minute).max().cloned()
 }
 

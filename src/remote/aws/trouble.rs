@@ -11,7 +11,8 @@ where
     E: ProvideErrorMetadata + std::error::Error + 'static,
     R: std::fmt::Debug,
 {
-    let meta = error.as_service_error().map(|service| (service.code().unwrap_or("").to_owned(), service.message().unwrap_or("").to_owned()));
+    let meta =
+        error.as_service_error().map(|service| (service.code().unwrap_or("").to_owned(), service.message().unwrap_or("").to_owned()));
     let timed_out = matches!(error, SdkError::TimeoutError(_));
     let garbled = matches!(error, SdkError::ResponseError(_));
     let context = DisplayErrorContext(error).to_string();
@@ -56,7 +57,8 @@ fn service(told: &Told<'_>, code: &str, message: &str) -> (FailureKind, String, 
             (FailureKind::Denied, what, hint)
         }
         "AuthFailure" | "InvalidClientTokenId" | "UnrecognizedClientException" | "InvalidAccessKeyId" => {
-            let hint = format!("AWS does not know these credentials: another account's, revoked, or of a region that must be enabled. {login}");
+            let hint =
+                format!("AWS does not know these credentials: another account's, revoked, or of a region that must be enabled. {login}");
             (FailureKind::Denied, what, hint)
         }
         "SignatureDoesNotMatch" | "RequestTimeTooSkewed" | "InvalidSignatureException" => {
@@ -78,7 +80,8 @@ fn transport(told: &Told<'_>) -> (FailureKind, String, String) {
     let context = told.context.as_str();
     let has = |words: &[&str]| words.iter().any(|word| context.contains(word));
     let endpoint = told.endpoint.as_ref().map_or_else(String::new, |url| format!(" AWS_ENDPOINT_URL is {url}."));
-    if has(&["CredentialsNotLoaded", "no providers in chain provided credentials", "credentials provider was not enabled", "NoCredentials"]) {
+    if has(&["CredentialsNotLoaded", "no providers in chain provided credentials", "credentials provider was not enabled", "NoCredentials"])
+    {
         let profile = told.profile.map_or_else(|| "the default profile".to_owned(), |profile| format!("profile {profile}"));
         let what = format!(
             "no credentials were found: not in the environment, not in {profile} of ~/.aws/config and ~/.aws/credentials, not by SSO, and this machine has no instance role"
@@ -102,7 +105,11 @@ fn transport(told: &Told<'_>) -> (FailureKind, String, String) {
         return (FailureKind::Unreachable, format!("{}: the endpoint's name cannot be resolved", told.action), hint);
     }
     if told.garbled || has(&["XmlDecodeError", "invalid XML", "unexpected EOF", "JSON", "failed to parse"]) {
-        return (FailureKind::Garbled, format!("{}: {}", told.action, innermost(context)), format!("The answer could not be read; it is asked again.{endpoint}"));
+        return (
+            FailureKind::Garbled,
+            format!("{}: {}", told.action, innermost(context)),
+            format!("The answer could not be read; it is asked again.{endpoint}"),
+        );
     }
     if has(&["redentials"]) {
         return (FailureKind::NoCredentials, innermost(context), sign_in(told.profile));
@@ -146,13 +153,33 @@ mod tests {
     #[test]
     fn each_trouble_has_its_kind_and_its_next_step() {
         let cases = [
-            (told(None, "dispatch failure: other: the credential provider was not enabled: no providers in chain provided credentials"), FailureKind::NoCredentials, "aws sso login --profile lab"),
+            (
+                told(None, "dispatch failure: other: the credential provider was not enabled: no providers in chain provided credentials"),
+                FailureKind::NoCredentials,
+                "aws sso login --profile lab",
+            ),
             (told(Some(("RequestExpired", "Request has expired.")), ""), FailureKind::Expired, "aws sso login"),
-            (told(Some(("UnauthorizedOperation", "You are not authorized. Encoded authorization failure message: abc")), ""), FailureKind::Denied, "iam-policy"),
-            (told(Some(("AuthFailure", "AWS was not able to validate the provided access credentials")), ""), FailureKind::Denied, "does not know"),
+            (
+                told(Some(("UnauthorizedOperation", "You are not authorized. Encoded authorization failure message: abc")), ""),
+                FailureKind::Denied,
+                "iam-policy",
+            ),
+            (
+                told(Some(("AuthFailure", "AWS was not able to validate the provided access credentials")), ""),
+                FailureKind::Denied,
+                "does not know",
+            ),
             (told(Some(("RequestLimitExceeded", "Request limit exceeded.")), ""), FailureKind::Busy, "less often"),
-            (told(None, "dispatch failure: io error: client error (Connect): dns error: failed to lookup address information"), FailureKind::Unreachable, "region's name"),
-            (told(None, "dispatch failure: io error: client error (Connect): tcp connect error: Connection refused (os error 111)"), FailureKind::Unreachable, "AWS_ENDPOINT_URL is http://127.0.0.1:1"),
+            (
+                told(None, "dispatch failure: io error: client error (Connect): dns error: failed to lookup address information"),
+                FailureKind::Unreachable,
+                "region's name",
+            ),
+            (
+                told(None, "dispatch failure: io error: client error (Connect): tcp connect error: Connection refused (os error 111)"),
+                FailureKind::Unreachable,
+                "AWS_ENDPOINT_URL is http://127.0.0.1:1",
+            ),
         ];
         let refused = "dispatch failure: io error: client error (Connect): tcp connect error: Connection refused (os error 111) (DispatchFailure(D { x: y }))";
         assert_eq!(innermost(refused), "Connection refused");

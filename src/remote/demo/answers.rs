@@ -9,8 +9,8 @@ use super::world::{Power, QUEUES, REASONS, SimJob, World};
 use super::{CREATION, missing};
 use crate::model::duration::slurm;
 use crate::model::{
-    Cluster, ClusterId, ClusterKind, Directives, Failure, FailureKind, HeadNode, JobDetail, JobId, JobState, JobTable, NewJob, Node, NodePhase,
-    NodeTable, Place, Receipt, SchedulerKind, Submission,
+    Cluster, ClusterId, ClusterKind, Directives, Failure, FailureKind, HeadNode, JobDetail, JobId, JobState, JobTable, NewJob, Node,
+    NodePhase, NodeTable, Place, Receipt, SchedulerKind, Submission,
 };
 
 pub(super) const HOME: &str = "/home/you";
@@ -201,7 +201,9 @@ pub(super) fn detail(world: &World, id: &JobId) -> Result<JobDetail, Failure> {
     let mut list = String::new();
     places_of(world, job, &mut list);
     let (stdout, stderr, dir) = paths(world, job);
-    let at = |seconds: Option<i64>| seconds.and_then(|s| Timestamp::from_second(world.epoch.as_second() + s).ok()).map_or_else(|| "Unknown".into(), |t| t.to_string());
+    let at = |seconds: Option<i64>| {
+        seconds.and_then(|s| Timestamp::from_second(world.epoch.as_second() + s).ok()).map_or_else(|| "Unknown".into(), |t| t.to_string())
+    };
     let exit = match job.state {
         JobState::Failed => "1:0",
         JobState::OutOfMemory => "0:125",
@@ -255,7 +257,8 @@ pub(super) fn submit(world: &mut World, submission: &Submission) -> Result<Recei
         Place::Head(_) => super::files::content(&submission.path).ok_or_else(|| missing(&submission.path))?.to_owned(),
     };
     if !text.starts_with("#!") {
-        return Err(Failure::new(FailureKind::Rejected, "prod", "This does not look like a batch script.").hint("Its first line must name an interpreter, such as #!/bin/sh."));
+        return Err(Failure::new(FailureKind::Rejected, "prod", "This does not look like a batch script.")
+            .hint("Its first line must name an interpreter, such as #!/bin/sh."));
     }
     let directives = Directives::read(&text);
     let file = submission.path.rsplit('/').next().unwrap_or("job");
@@ -268,7 +271,8 @@ pub(super) fn cancel(world: &mut World, ids: &[JobId]) -> Result<(), Failure> {
     for id in ids {
         let job = find(world, id.as_str()).ok_or_else(|| unknown(id))?;
         if job.user != 0 {
-            return Err(Failure::new(FailureKind::Denied, "prod", format!("job {id}: Access/permission denied")).hint("The job belongs to somebody else."));
+            return Err(Failure::new(FailureKind::Denied, "prod", format!("job {id}: Access/permission denied"))
+                .hint("The job belongs to somebody else."));
         }
         let number = job.id;
         world.cancel(number);

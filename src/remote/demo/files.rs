@@ -2,16 +2,28 @@
 
 use std::fs;
 
-use super::{answers, logs, missing};
 use super::world::World;
+use super::{answers, logs, missing};
 use crate::model::{Answer, Existing, Failure, FailureKind, Fetch, FileEntry, FileKind, LogSource, LogStart, OutputKind, Preview, Receipt};
 
 const FILES: [(&str, &str); 7] = [
-    ("mpi/hello_mpi.py", "# Rank 0 sends a message to every other rank.\nfrom mpi4py import MPI\n\ncomm = MPI.COMM_WORLD\nrank = comm.Get_rank()\nsize = comm.Get_size()\n\nif rank == 0:\n    print(\"Master node is running...\", flush=True)\n    for i in range(1, size):\n        comm.send(\"Hello from process %d\" % i, dest=i)\nelse:\n    message = comm.recv(source=0)\n    print(\"Process %d received message: %s\" % (rank, message), flush=True)\n"),
-    ("mpi/hello.sbatch", "#!/bin/bash\n#SBATCH --job-name=hello\n#SBATCH --nodes=2\n#SBATCH --ntasks-per-node=1\n#SBATCH --output=hello-%j.out\nsrun python3 hello_mpi.py\n"),
-    ("train/train.sbatch", "#!/bin/bash\n#SBATCH --job-name=train-resnet\n#SBATCH --partition=gpu\n#SBATCH --nodes=1\n#SBATCH --time=12:00:00\nsrun python3 main.py --epochs 90\n"),
+    (
+        "mpi/hello_mpi.py",
+        "# Rank 0 sends a message to every other rank.\nfrom mpi4py import MPI\n\ncomm = MPI.COMM_WORLD\nrank = comm.Get_rank()\nsize = comm.Get_size()\n\nif rank == 0:\n    print(\"Master node is running...\", flush=True)\n    for i in range(1, size):\n        comm.send(\"Hello from process %d\" % i, dest=i)\nelse:\n    message = comm.recv(source=0)\n    print(\"Process %d received message: %s\" % (rank, message), flush=True)\n",
+    ),
+    (
+        "mpi/hello.sbatch",
+        "#!/bin/bash\n#SBATCH --job-name=hello\n#SBATCH --nodes=2\n#SBATCH --ntasks-per-node=1\n#SBATCH --output=hello-%j.out\nsrun python3 hello_mpi.py\n",
+    ),
+    (
+        "train/train.sbatch",
+        "#!/bin/bash\n#SBATCH --job-name=train-resnet\n#SBATCH --partition=gpu\n#SBATCH --nodes=1\n#SBATCH --time=12:00:00\nsrun python3 main.py --epochs 90\n",
+    ),
     ("train/main.py", "import sys\nprint('training', sys.argv[1:])\n"),
-    ("sweep/sweep.sbatch", "#!/bin/bash\n#SBATCH --job-name=sweep\n#SBATCH --array=0-99%10\n#SBATCH --time=1:00:00\n./run-one --seed $SLURM_ARRAY_TASK_ID\n"),
+    (
+        "sweep/sweep.sbatch",
+        "#!/bin/bash\n#SBATCH --job-name=sweep\n#SBATCH --array=0-99%10\n#SBATCH --time=1:00:00\n./run-one --seed $SLURM_ARRAY_TASK_ID\n",
+    ),
     ("results/summary.csv", "run,loss\n1,0.213\n2,0.209\n"),
     ("README.txt", "This head node is simulated.\n"),
 ];

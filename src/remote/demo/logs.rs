@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
+use super::answers;
 use super::random::mixed;
 use super::world::{Power, SimJob, World};
-use super::answers;
 use crate::model::{JobState, LogSource, LogStart, LogStream, OutputKind};
 
 /// Lines that are shown of a long log's end.
@@ -74,7 +74,14 @@ fn line(job: &SimJob, kind: OutputKind, n: usize, out: &mut String) {
             let loss = 2.3 / (1.0 + n as f64 / 120.0) + share(chance) / 20.0;
             writeln!(out, "epoch {:>3}  step {:>5}/2000  loss \x1b[32m{loss:.4}\x1b[0m  {} img/s", n / 40, n % 40 * 50, 1_150 + chance % 90)
         }
-        (_, 3 | 4) => writeln!(out, "{:>9} {:>12.5} {:>12.5} {:>10.3}", n * 100, -6.77 + share(chance) / 50.0, 1.44 + share(chance >> 8) / 90.0, 300.0 + share(chance >> 16)),
+        (_, 3 | 4) => writeln!(
+            out,
+            "{:>9} {:>12.5} {:>12.5} {:>10.3}",
+            n * 100,
+            -6.77 + share(chance) / 50.0,
+            1.44 + share(chance >> 8) / 90.0,
+            300.0 + share(chance >> 16)
+        ),
         _ if n < 4 => writeln!(out, "Process {n} received message: Hello from process {n}"),
         _ => writeln!(out, "[rank {}] iteration {n} residual {:.3e}", chance % 16, (1.0 + share(chance)) / (n as f64 + 1.0).powi(2)),
     };
@@ -87,7 +94,12 @@ fn share(chance: u64) -> f64 {
 
 fn last_words(world: &World, job: &SimJob, out: &mut String) {
     let node = world.nodes.first().map_or_else(String::new, super::world::SimNode::name);
-    let at = job.ended.and_then(|s| jiff::Timestamp::from_second(world.epoch.as_second() + s).ok()).unwrap_or(world.epoch).strftime("%Y-%m-%dT%H:%M:%S").to_string();
+    let at = job
+        .ended
+        .and_then(|s| jiff::Timestamp::from_second(world.epoch.as_second() + s).ok())
+        .unwrap_or(world.epoch)
+        .strftime("%Y-%m-%dT%H:%M:%S")
+        .to_string();
     let _ = match job.state {
         JobState::Failed => writeln!(
             out,
@@ -95,7 +107,11 @@ fn last_words(world: &World, job: &SimJob, out: &mut String) {
         ),
         JobState::Timeout => writeln!(out, "slurmstepd: error: *** JOB {} ON {node} CANCELLED AT {at} DUE TO TIME LIMIT ***", job.id),
         JobState::Cancelled => writeln!(out, "slurmstepd: error: *** JOB {} ON {node} CANCELLED AT {at} ***", job.id),
-        JobState::OutOfMemory => writeln!(out, "slurmstepd: error: Detected 1 oom_kill event in StepId={}.batch. Some of the step tasks have been OOM Killed.", job.id),
+        JobState::OutOfMemory => writeln!(
+            out,
+            "slurmstepd: error: Detected 1 oom_kill event in StepId={}.batch. Some of the step tasks have been OOM Killed.",
+            job.id
+        ),
         _ => writeln!(out, "done."),
     };
 }
@@ -148,13 +164,24 @@ fn event(world: &World, stream: &str, n: usize, out: &mut String) {
             2 => writeln!(out, "{slurm} node {node} now responding"),
             _ => writeln!(out, "{slurm} power_save: pid 4242 waking nodes {node}"),
         },
-        "clustermgtd" if chance % 9 == 0 => writeln!(out, "{python} - [slurm_plugin.clustermgtd:_handle_unhealthy_dynamic_nodes] - WARNING - Node {node} is in down# (Code:InsufficientInstanceCapacity)"),
+        "clustermgtd" if chance % 9 == 0 => writeln!(
+            out,
+            "{python} - [slurm_plugin.clustermgtd:_handle_unhealthy_dynamic_nodes] - WARNING - Node {node} is in down# (Code:InsufficientInstanceCapacity)"
+        ),
         "clustermgtd" => writeln!(out, "{python} - [slurm_plugin.clustermgtd:_manage_cluster] - INFO - Managing cluster..."),
         "slurm_resume" => writeln!(out, "{python} - [slurm_plugin.resume:_resume] - INFO - Launching EC2 instance for {node}"),
         "slurm_suspend" => writeln!(out, "{python} - [slurm_plugin.suspend:main] - INFO - Suspending nodes: {node}"),
         "slurmd" => writeln!(out, "{slurm} launch task StepId={}.0 request from UID:1001", 18_200 + n),
         name if name.starts_with("sweep") => {
-            let phases = ["Downloading cookbooks", "Installing packages", "Configuring NFS", "Mounting /home", "Starting munge", "Starting slurmctld", "Waiting for static nodes"];
+            let phases = [
+                "Downloading cookbooks",
+                "Installing packages",
+                "Configuring NFS",
+                "Mounting /home",
+                "Starting munge",
+                "Starting slurmctld",
+                "Waiting for static nodes",
+            ];
             writeln!(out, "{python} - INFO - {} ({} %)", phases[(n * phases.len() / 240).min(phases.len() - 1)], (n * 100 / 240).min(100))
         }
         _ => writeln!(out, "{python} INFO: step {n} done"),

@@ -12,11 +12,25 @@ use crate::model::JobState;
 
 pub(super) const USERS: [&str; 8] = ["", "alice", "bob", "carol", "dmitri", "erin", "fatima", "goran"];
 pub(super) const NAMES: [&str; 12] = [
-    "train-resnet", "finetune", "prep", "lammps-melt", "gromacs-npt", "sweep", "vasp-relax", "postproc", "wrf-d02", "align-reads", "mc-pricing", "cfd-wing",
+    "train-resnet",
+    "finetune",
+    "prep",
+    "lammps-melt",
+    "gromacs-npt",
+    "sweep",
+    "vasp-relax",
+    "postproc",
+    "wrf-d02",
+    "align-reads",
+    "mc-pricing",
+    "cfd-wing",
 ];
 /// Partition, compute resource, instance type, CPUs, memory in MB.
-pub(super) const QUEUES: [(&str, &str, &str, u32, u64); 3] =
-    [("compute", "c5large", "c6i.4xlarge", 16, 31_129), ("gpu", "p4d", "p4d.24xlarge", 96, 1_120_000), ("spot", "c6i", "c6i.8xlarge", 32, 62_259)];
+pub(super) const QUEUES: [(&str, &str, &str, u32, u64); 3] = [
+    ("compute", "c5large", "c6i.4xlarge", 16, 31_129),
+    ("gpu", "p4d", "p4d.24xlarge", 96, 1_120_000),
+    ("spot", "c6i", "c6i.8xlarge", 32, 62_259),
+];
 
 const WARM_UP: i64 = 900;
 const SHOWN_AFTER_END: i64 = 300;
@@ -77,8 +91,16 @@ pub(super) struct SimJob {
 }
 
 /// Why a job waits.
-pub(super) const REASONS: [&str; 8] =
-    ["None", "Priority", "Resources", "Dependency", "QOSMaxJobsPerUserLimit", "JobHeldUser", "BeginTime", "ReqNodeNotAvail, UnavailableNodes:gpu-dy-p4d-3"];
+pub(super) const REASONS: [&str; 8] = [
+    "None",
+    "Priority",
+    "Resources",
+    "Dependency",
+    "QOSMaxJobsPerUserLimit",
+    "JobHeldUser",
+    "BeginTime",
+    "ReqNodeNotAvail, UnavailableNodes:gpu-dy-p4d-3",
+];
 
 pub(super) struct World {
     pub(super) epoch: Timestamp,
@@ -194,7 +216,9 @@ impl World {
                     job.state = JobState::Running;
                     job.started = Some(self.now);
                 }
-                JobState::Running if job.started.is_some_and(|at| at + i64::from(job.length) <= self.now) => job.state = JobState::Completing,
+                JobState::Running if job.started.is_some_and(|at| at + i64::from(job.length) <= self.now) => {
+                    job.state = JobState::Completing
+                }
                 JobState::Completing => over.push(*id),
                 _ => {}
             }
@@ -277,7 +301,8 @@ impl World {
         match job.array {
             Some((array, next, left)) if left > 0 => {
                 self.next_id += 1;
-                let task = SimJob { id: self.next_id, array: Some((array, next, 0)), state, started, reason: 0, length: self.length(), ..job };
+                let task =
+                    SimJob { id: self.next_id, array: Some((array, next, 0)), state, started, reason: 0, length: self.length(), ..job };
                 self.places.insert(task.id, chosen);
                 self.jobs.insert(task.id, task);
                 if left == 1 {

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, RwLock};
 
 use tokio::sync::OnceCell;
 
-use super::backend::Backend;
 use super::at_home;
+use super::backend::Backend;
 use crate::config::{ClusterEntry, Config};
 use crate::model::{Cluster, ClusterId, ClusterKind, Failure, FailureKind, SchedulerKind};
 use crate::remote::host::Host;
@@ -111,13 +111,16 @@ impl Directory {
         let entry = self.config.clusters.get(id.as_str()).or_else(|| self.config.clusters.get(&cluster.name)).unwrap_or(&none);
         let head = cluster.head_node.clone().unwrap_or_default();
         if let Some(ssh) = &entry.ssh {
-            let target = Destination { ssh: ssh.clone(), user: entry.user.clone(), key: entry.key.as_deref().map(at_home), config_file, ..named };
+            let target =
+                Destination { ssh: ssh.clone(), user: entry.user.clone(), key: entry.key.as_deref().map(at_home), config_file, ..named };
             return Ok((target, cluster.scheduler));
         }
         let Some(address) = head.address.clone().filter(|_| head.state.as_deref() == Some("running")) else {
             let state = head.state.as_deref().unwrap_or("missing");
             let what = format!("its head node is {state}");
-            return Err(Failure::new(FailureKind::Unreachable, id.as_str(), what).hint("Start the head node in EC2, or wait until it runs."));
+            return Err(
+                Failure::new(FailureKind::Unreachable, id.as_str(), what).hint("Start the head node in EC2, or wait until it runs.")
+            );
         };
         let key = entry.key.as_deref().map(at_home).or_else(|| key_file(head.key_name.as_deref()?));
         let target = Destination { ssh: address, user: entry.user.clone().or(head.user), key, config_file, ..named };

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use futures::stream::{self, BoxStream, StreamExt};
 
-use super::backend::Backend;
 use super::at_home;
+use super::backend::Backend;
 use crate::model::{Failure, FailureKind, Fetch, JobDetail, JobId, LogEvent, LogStart, OutputKind, Progress};
 use crate::remote::host::Wanted;
 

@@ -4,8 +4,8 @@ use futures::stream::{self, BoxStream, StreamExt};
 
 use super::at_home;
 use super::backend::Backend;
-use crate::model::{Failure, FailureKind, Place, Progress, Receipt, Submission};
 use crate::model::text::quoted;
+use crate::model::{Failure, FailureKind, Place, Progress, Receipt, Submission};
 
 /// Below the home folder on the head node: uploaded scripts, each in a folder of its own so that no name meets another.
 const UPLOADS: &str = "qdeck-uploads";

@@ -54,7 +54,9 @@ fn copy(wanted: &Wanted, progress: &mpsc::Sender<Progress>) -> Result<Receipt, F
         gather(Path::new(folder), Path::new(folder), &wanted.dest, &mut items)?;
     } else if items.is_empty() {
         let place = wanted.files.first().cloned().unwrap_or_default();
-        return Err(Failure::new(FailureKind::NotFound, place, "the file is not there").hint("A job that has not started has written nothing yet."));
+        return Err(
+            Failure::new(FailureKind::NotFound, place, "the file is not there").hint("A job that has not started has written nothing yet.")
+        );
     }
     let differing: Vec<String> = items.iter().filter(|item| differs(item)).map(|item| item.name.clone()).collect();
     if wanted.existing == Existing::Ask && !differing.is_empty() {
@@ -216,7 +218,13 @@ mod tests {
         let item = Item { from, to: dest.join("big"), name: "big".into(), size: 3 * CHUNK as u64, link: false };
         assert!(!place(&item, |_| false).unwrap());
         let mut first = None;
-        assert!(place(&item, |at| { first.get_or_insert(at); true }).unwrap());
+        assert!(
+            place(&item, |at| {
+                first.get_or_insert(at);
+                true
+            })
+            .unwrap()
+        );
         assert_eq!(first, Some(2 * CHUNK as u64), "the first chunk was there already");
         assert_eq!(fs::read(dest.join("big")).unwrap(), vec![7; 3 * CHUNK]);
     }

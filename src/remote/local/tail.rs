@@ -85,7 +85,9 @@ impl Tail {
 
     fn look(&mut self) -> Result<Option<LogEvent>, Failure> {
         let fail = |error: io::Error| trouble::at(&self.path, &error);
-        if self.reopen && let Some(open) = &self.open {
+        if self.reopen
+            && let Some(open) = &self.open
+        {
             self.reopen = false;
             let size = open.file.metadata().map_err(fail)?.size();
             return Ok(Some(LogEvent::Opened { path: self.path.to_string_lossy().into_owned(), start: open.offset, size }));

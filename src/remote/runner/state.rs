@@ -6,8 +6,8 @@ use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
-use serde::{Deserialize, Serialize};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::machine;
 use crate::model::{Failure, FailureKind, JobState};
@@ -206,7 +206,8 @@ fn get<T: DeserializeOwned>(path: &Path) -> Option<T> {
 }
 
 fn put<T: Serialize>(path: &Path, value: &T) -> Result<(), Failure> {
-    let bytes = serde_json::to_vec(value).map_err(|error| Failure::new(FailureKind::Garbled, path.display().to_string(), error.to_string()))?;
+    let bytes =
+        serde_json::to_vec(value).map_err(|error| Failure::new(FailureKind::Garbled, path.display().to_string(), error.to_string()))?;
     write(path, &bytes)
 }
 

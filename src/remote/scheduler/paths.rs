@@ -48,7 +48,13 @@ impl Fill<'_> {
             let value = match chars.next() {
                 Some('%') => "%",
                 Some('j') => self.job_id,
-                Some('A') => if array { self.array_job_id } else { self.job_id },
+                Some('A') => {
+                    if array {
+                        self.array_job_id
+                    } else {
+                        self.job_id
+                    }
+                }
                 Some('a') if array => self.array_task_id,
                 Some('a') => "4294967294",
                 Some('x') => self.name,

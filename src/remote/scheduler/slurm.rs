@@ -151,7 +151,8 @@ mod tests {
         assert_eq!(ask.script, "cd -- \"$(dirname -- '/home/u/my job.sh')\" && sbatch --parsable -- '/home/u/my job.sh' '$(x)' b");
         assert_eq!((ask.read)(&said(0, "42;prod\n", "sbatch: warning: x\n")).unwrap(), (JobId::new("42"), "sbatch: warning: x".into()));
         assert!((ask.read)(&said(0, "", "")).unwrap_err().hint.contains("before you submit again"));
-        let rejected = (ask.read)(&said(1, "", "sbatch: error: Batch job submission failed: Invalid partition name specified\n")).unwrap_err();
+        let rejected =
+            (ask.read)(&said(1, "", "sbatch: error: Batch job submission failed: Invalid partition name specified\n")).unwrap_err();
         assert_eq!(rejected.kind, FailureKind::Rejected);
         assert!(Slurm.submit("a.sh", Some("run 1"), &[]).script.contains("--chdir=\"$HOME\"/'run 1' -- \"$HOME\"/a.sh"));
     }

@@ -9,7 +9,11 @@ pub(super) fn failure(said: &Said) -> Failure {
     let text = words.join("\n");
     let what = if text.is_empty() { format!("the command ended with status {} and no word", said.status) } else { strip(&text) };
     let table: [(&str, FailureKind, &str); 20] = [
-        ("Unable to contact slurm controller", FailureKind::Unreachable, "slurmctld is down or restarting on the head node: systemctl status slurmctld, /var/log/slurmctld.log."),
+        (
+            "Unable to contact slurm controller",
+            FailureKind::Unreachable,
+            "slurmctld is down or restarting on the head node: systemctl status slurmctld, /var/log/slurmctld.log.",
+        ),
         ("Socket timed out", FailureKind::TimedOut, "slurmctld is overloaded or hangs; qdeck asks less often until it answers."),
         ("authentication error", FailureKind::Denied, "munge is not running or its key differs: systemctl status munge on the head node."),
         ("not found", FailureKind::NotFound, "Slurm's commands are not on the PATH there nor in /opt/slurm/bin."),
@@ -18,8 +22,16 @@ pub(super) fn failure(said: &Said) -> Failure {
         ("Invalid user id", FailureKind::Denied, "Only Slurm's administrators may do that."),
         ("Rate limit", FailureKind::Busy, "slurmctld limits its clients; a longer refresh in the config helps."),
         ("Invalid partition", FailureKind::Rejected, "The Nodes pane shows the partitions there are; the script's -p names one of them."),
-        ("More processors requested", FailureKind::Rejected, "The partition has fewer CPUs than the script asks for: fewer tasks, or another partition."),
-        ("Requested node configuration", FailureKind::Rejected, "No node of the partition has that many CPUs, that much memory, or those GPUs."),
+        (
+            "More processors requested",
+            FailureKind::Rejected,
+            "The partition has fewer CPUs than the script asks for: fewer tasks, or another partition.",
+        ),
+        (
+            "Requested node configuration",
+            FailureKind::Rejected,
+            "No node of the partition has that many CPUs, that much memory, or those GPUs.",
+        ),
         ("node count specification", FailureKind::Rejected, "The partition allows fewer nodes than the script asks for."),
         ("time limit is invalid", FailureKind::Rejected, "The partition's limit is shorter than the script's --time."),
         ("Invalid account", FailureKind::Rejected, "Ask for an account with access: -A in the script names another one."),
@@ -62,7 +74,10 @@ mod tests {
         assert_eq!(down.kind, FailureKind::Unreachable);
         assert!(down.what.contains("connect failure") && down.hint.contains("slurmctld"));
         let cpus = of("sbatch: error: Batch job submission failed: More processors requested than permitted\n");
-        assert_eq!((cpus.kind, cpus.what.as_str()), (FailureKind::Rejected, "Batch job submission failed: More processors requested than permitted"));
+        assert_eq!(
+            (cpus.kind, cpus.what.as_str()),
+            (FailureKind::Rejected, "Batch job submission failed: More processors requested than permitted")
+        );
         assert_eq!(of("").what, "the command ended with status 1 and no word");
         assert_eq!(of("sh: 1: squeue: not found").kind, FailureKind::NotFound);
     }

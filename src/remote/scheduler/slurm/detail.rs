@@ -14,9 +14,11 @@ pub(super) fn read(stdout: &[u8], wanted: &JobId) -> Result<JobDetail, Failure> 
     let starts: Vec<usize> = memchr::memmem::find_iter(text.as_bytes(), b"JobId=").filter(at_start).collect();
     let ends = starts.iter().skip(1).copied().chain([text.len()]);
     let records: Vec<&str> = starts.iter().zip(ends).map(|(start, end)| text[*start..end].trim_end()).collect();
-    let record = records.iter().find(|r| is(r, wanted)).or(records.first()).ok_or_else(|| {
-        Failure::new(FailureKind::Garbled, "", format!("scontrol printed nothing that describes job {wanted}"))
-    })?;
+    let record = records
+        .iter()
+        .find(|r| is(r, wanted))
+        .or(records.first())
+        .ok_or_else(|| Failure::new(FailureKind::Garbled, "", format!("scontrol printed nothing that describes job {wanted}")))?;
     Ok(detail(record, wanted))
 }
 
@@ -101,7 +103,10 @@ mod tests {
     #[test]
     fn a_recorded_job_is_read() {
         let detail = read(LONG, &JobId::new("1")).unwrap();
-        assert_eq!((detail.state, detail.stdout.as_deref(), detail.work_dir.as_deref()), (JobState::Running, Some("/home/ec2-user/long-1.out"), Some("/home/ec2-user")));
+        assert_eq!(
+            (detail.state, detail.stdout.as_deref(), detail.work_dir.as_deref()),
+            (JobState::Running, Some("/home/ec2-user/long-1.out"), Some("/home/ec2-user"))
+        );
         assert_eq!(detail.exit_code, None);
         assert!(detail.fields.contains(&("NodeList".into(), "compute-st-c5large-1".into())));
     }
@@ -115,7 +120,8 @@ mod tests {
 
     #[test]
     fn a_name_cannot_pretend_to_be_other_fields() {
-        let text = String::from_utf8_lossy(LONG).replace("JobName=long", "JobName=x UserId=root(0) JobState=FAILED StdOut=/etc/passwd\nJobId=9 y");
+        let text =
+            String::from_utf8_lossy(LONG).replace("JobName=long", "JobName=x UserId=root(0) JobState=FAILED StdOut=/etc/passwd\nJobId=9 y");
         let detail = read(text.as_bytes(), &JobId::new("1")).unwrap();
         assert_eq!((detail.state, detail.stdout.as_deref()), (JobState::Running, Some("/home/ec2-user/long-1.out")));
     }

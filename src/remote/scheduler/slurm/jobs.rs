@@ -79,7 +79,8 @@ fn push(table: &mut JobTable, record: &str, with_paths: bool) -> bool {
         rest = &rest[at + 1..];
     }
     let name = rest;
-    let [id, job_id, array, task, partition, user, state, reason, used, limit, nodes, cpus, list, start, submit, priority, dir, ..] = fields;
+    let [id, job_id, array, task, partition, user, state, reason, used, limit, nodes, cpus, list, start, submit, priority, dir, ..] =
+        fields;
     if id.is_empty() || !id.as_bytes()[0].is_ascii_digit() {
         return false;
     }
@@ -132,7 +133,9 @@ mod tests {
     use super::*;
 
     fn record(id: &str, state: &str, name: &str) -> String {
-        format!("{id}\x1f18\x1f2\x1fN/A\x1fcompute\x1fme\x1f{state}\x1fNone\x1f1:14\x1fUNLIMITED\x1f2\x1f4\x1fn-[1-2]\x1f2026-11-24T12:05:38\x1fN/A\x1f7\x1f/home/me\x1f{name}\x1eab12\n")
+        format!(
+            "{id}\x1f18\x1f2\x1fN/A\x1fcompute\x1fme\x1f{state}\x1fNone\x1f1:14\x1fUNLIMITED\x1f2\x1f4\x1fn-[1-2]\x1f2026-11-24T12:05:38\x1fN/A\x1f7\x1f/home/me\x1f{name}\x1eab12\n"
+        )
     }
 
     fn end() -> End {

@@ -85,9 +85,22 @@ fn state(full: &str) -> (String, NodePhase) {
         "BLOCKED" => "block",
         other => other,
     };
-    let word = if has("FAIL") && !drain { "fail" } else if has("INVALID_REG") { "inval" } else { word };
-    let suffixes =
-        [("POWERED_DOWN", "~"), ("POWERING_UP", "#"), ("POWERING_DOWN", "%"), ("POWER_DOWN", "!"), ("MAINTENANCE", "$"), ("REBOOT_ISSUED", "^"), ("REBOOT_REQUESTED", "@")];
+    let word = if has("FAIL") && !drain {
+        "fail"
+    } else if has("INVALID_REG") {
+        "inval"
+    } else {
+        word
+    };
+    let suffixes = [
+        ("POWERED_DOWN", "~"),
+        ("POWERING_UP", "#"),
+        ("POWERING_DOWN", "%"),
+        ("POWER_DOWN", "!"),
+        ("MAINTENANCE", "$"),
+        ("REBOOT_ISSUED", "^"),
+        ("REBOOT_REQUESTED", "@"),
+    ];
     let suffix = suffixes.iter().find(|(flag, _)| has(flag)).map_or(if silent { "*" } else { "" }, |(_, sign)| *sign);
     let phase = match (word, suffix) {
         // Capacity that could not be had is a node's trouble even while it seems to power up.

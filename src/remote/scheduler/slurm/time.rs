@@ -6,7 +6,8 @@ pub(super) fn epoch(text: &str) -> Option<i64> {
     if b.len() != 19 || b[4] != b'-' || b[7] != b'-' || b[10] != b'T' || b[13] != b':' || b[16] != b':' {
         return None;
     }
-    let number = |from: usize, to: usize| b[from..to].iter().try_fold(0_i64, |n, c| c.is_ascii_digit().then(|| n * 10 + i64::from(c - b'0')));
+    let number =
+        |from: usize, to: usize| b[from..to].iter().try_fold(0_i64, |n, c| c.is_ascii_digit().then(|| n * 10 + i64::from(c - b'0')));
     let (y, m, d) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
     if !(1..=12).contains(&m) || !(1..=31).contains(&d) {
         return None;
@@ -49,7 +50,8 @@ mod tests {
 
     #[test]
     fn durations_are_read() {
-        let cases = [("0:05", Some(5)), ("2:14:07", Some(8_047)), ("365-00:00:00", Some(31_536_000)), ("UNLIMITED", None), ("", None), ("5", None)];
+        let cases =
+            [("0:05", Some(5)), ("2:14:07", Some(8_047)), ("365-00:00:00", Some(31_536_000)), ("UNLIMITED", None), ("", None), ("5", None)];
         for (text, seconds) in cases {
             assert_eq!(duration(text), seconds, "{text}");
         }
