@@ -78,7 +78,7 @@ impl App {
                 if self.active.as_ref() == Some(&submission.cluster) {
                     self.jobs.expect(job.clone());
                     let kind = self.logs.kind();
-                    let source = LogSource::Output { cluster: submission.cluster.clone(), job: job.clone(), kind };
+                    let source = LogSource::Output { cluster: submission.cluster, job: job.clone(), kind };
                     intents.push(Intent::Watch(source, format!("{job} · {}", kind.word())));
                     intents.push(self.refresh_jobs());
                 }

@@ -79,9 +79,9 @@ async fn follow(remote: &dyn Remote, source: LogSource, on: bool, mut job: Optio
             Ok(Some(Ok(Answer::Log(event)))) => match event {
                 LogEvent::Bytes { bytes, .. } => {
                     if plain {
-                        print::out(harmless(&bytes).as_bytes())?
+                        print::out(harmless(&bytes).as_bytes())?;
                     } else {
-                        print::out(&bytes)?
+                        print::out(&bytes)?;
                     }
                 }
                 LogEvent::CaughtUp if !on => return Ok(()),

@@ -155,7 +155,6 @@ impl Inner {
 
     #[cfg(not(feature = "aws"))]
     #[expect(clippy::unused_async, reason = "the other build asks AWS here")]
-    #[expect(clippy::unused_self, reason = "the other build asks AWS here")]
     async fn streams(&self, cluster: &ClusterId) -> Result<Vec<crate::model::LogStream>, Failure> {
         Err(no_streams(cluster))
     }

@@ -1,8 +1,21 @@
 //! Tests against the real things: sshd, Slurm with nodes that power up, and an EC2 and CloudWatch server.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    dead_code,
+    unreachable_pub,
+    reason = "tests fail by panicking, and use what they need of their support"
+)]
+
 #[path = "../support/mod.rs"]
 mod support;
 
+mod faults;
+mod oneshot;
+mod program;
 mod rig;
 mod smoke;
+mod story;
 mod term_check;
+mod terminal;

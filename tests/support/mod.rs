@@ -1,18 +1,14 @@
 //! A terminal for tests: runs a program on a pseudo-terminal, types into it and reads its screen.
 
-#![allow(dead_code)] // each test binary uses its own part
-
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::num::NonZeroU16;
-use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
-use rustix::termios::{LocalModes, tcgetattr};
 
 /// What the reading thread and the test share.
 struct Shared {
@@ -198,11 +194,8 @@ impl Term {
         if screen.mouse_protocol_mode() != vt100::MouseProtocolMode::None {
             left.push("mouse reports".into());
         }
-        // SAFETY: the master is open for as long as `self` is.
-        let fd = unsafe { BorrowedFd::borrow_raw(self.master.as_raw_fd().expect("a file descriptor")) };
-        if let Ok(termios) = tcgetattr(fd)
-            && !termios.local_modes.contains(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG)
-        {
+        // ISIG, ICANON and ECHO: what a shell expects to find.
+        if self.master.get_termios().is_some_and(|termios| termios.local_flags.bits() & 0o13 != 0o13) {
             left.push("raw mode".into());
         }
         left

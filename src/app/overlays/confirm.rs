@@ -69,10 +69,8 @@ impl Overlay for Confirm {
         let text = crate::model::text::clean(&self.text).replace('␊', "\n");
         let lines = wrapped(&text, usize::from(room));
         let inner = sheet(buf, body, (room, u16::try_from(lines.len()).unwrap_or(20) + 2), &self.title, "", look);
-        let mut y = inner.y;
-        for text in lines.iter().take(usize::from(inner.height.saturating_sub(2))) {
+        for (y, text) in (inner.y..inner.bottom().saturating_sub(2)).zip(&lines) {
             put(buf, inner.x, y, text, inner.width, look.style(Tone::Plain));
-            y += 1;
         }
         let mut x = inner;
         x.y = inner.bottom() - 1;

@@ -164,7 +164,7 @@ fn event(world: &World, stream: &str, n: usize, out: &mut String) {
             2 => writeln!(out, "{slurm} node {node} now responding"),
             _ => writeln!(out, "{slurm} power_save: pid 4242 waking nodes {node}"),
         },
-        "clustermgtd" if chance % 9 == 0 => writeln!(
+        "clustermgtd" if chance.is_multiple_of(9) => writeln!(
             out,
             "{python} - [slurm_plugin.clustermgtd:_handle_unhealthy_dynamic_nodes] - WARNING - Node {node} is in down# (Code:InsufficientInstanceCapacity)"
         ),

@@ -217,7 +217,7 @@ impl World {
                     job.started = Some(self.now);
                 }
                 JobState::Running if job.started.is_some_and(|at| at + i64::from(job.length) <= self.now) => {
-                    job.state = JobState::Completing
+                    job.state = JobState::Completing;
                 }
                 JobState::Completing => over.push(*id),
                 _ => {}

@@ -63,6 +63,7 @@ impl Directory {
         all
     }
 
+    #[cfg(feature = "aws")]
     /// Remembers what AWS said, for reaching the head nodes later.
     pub(super) fn learn(&self, clusters: &[Cluster]) {
         if let Ok(mut known) = self.known.write() {

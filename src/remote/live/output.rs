@@ -10,32 +10,50 @@ use super::backend::Backend;
 use crate::model::{Failure, FailureKind, Fetch, JobDetail, JobId, LogEvent, LogStart, OutputKind, Progress};
 use crate::remote::host::Wanted;
 
-/// A job that has no output path yet is looked at again after this long.
-const AGAIN: Duration = Duration::from_secs(3);
+/// A job whose output path is not known yet is looked at again after this long.
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// Where following a job's output has got to.
+enum Step {
+    /// Its path is looked for; the flag is whether the wait was told.
+    Looking(bool),
+    Reading(BoxStream<'static, Result<LogEvent, Failure>>),
+    /// The scheduler does not know the job any more: nothing can come.
+    Over,
+}
 
 /// Follows a job's output from the moment its path is known.
 pub(super) fn follow(backend: Backend, job: JobId, kind: OutputKind, start: LogStart) -> BoxStream<'static, Result<LogEvent, Failure>> {
-    let path = async move {
-        let path = loop_until_path(&backend, &job, kind).await;
-        (backend, path)
-    };
-    // The path may fail to be found many times before it is: each failure is told, then it is tried again.
-    stream::once(path)
-        .flat_map(move |(backend, steps)| {
-            stream::iter(steps.0).chain(match steps.1 {
-                Some(path) => backend.host().tail(path, start),
-                None => stream::pending().boxed(),
-            })
-        })
-        .boxed()
-}
-
-async fn loop_until_path(backend: &Backend, job: &JobId, kind: OutputKind) -> (Vec<Result<LogEvent, Failure>>, Option<String>) {
-    let _ = AGAIN;
-    match backend.detail(job.clone()).await {
-        Ok(detail) => (Vec::new(), path_of(&detail, kind)),
-        Err(failure) => (vec![Err(failure)], None),
-    }
+    stream::unfold((backend, job, Step::Looking(false)), move |(backend, job, mut step)| async move {
+        loop {
+            match step {
+                Step::Reading(mut tail) => {
+                    let event = tail.next().await?;
+                    return Some((event, (backend, job, Step::Reading(tail))));
+                }
+                Step::Over => std::future::pending().await,
+                Step::Looking(told) => match backend.detail(job.clone()).await {
+                    Ok(detail) => match path_of(&detail, kind) {
+                        Some(path) => step = Step::Reading(backend.host().tail(path, start)),
+                        None if !told => {
+                            let why = format!("Job {job} has no output file yet: {}.", detail.state.long().to_lowercase());
+                            return Some((Ok(LogEvent::Waiting { why }), (backend, job, Step::Looking(true))));
+                        }
+                        None => {
+                            tokio::time::sleep(AGAIN).await;
+                            step = Step::Looking(true);
+                        }
+                    },
+                    Err(failure) if failure.kind == FailureKind::NotFound => return Some((Err(failure), (backend, job, Step::Over))),
+                    Err(failure) => {
+                        tokio::time::sleep(if told { AGAIN } else { Duration::ZERO }).await;
+                        return Some((Err(failure), (backend, job, Step::Looking(true))));
+                    }
+                },
+            }
+        }
+    })
+    .boxed()
 }
 
 fn path_of(detail: &JobDetail, kind: OutputKind) -> Option<String> {
@@ -52,7 +70,7 @@ pub(super) fn fetch(backend: Backend, fetch: Fetch) -> BoxStream<'static, Progre
             Err(failure) => stream::once(std::future::ready(Progress::Failed(failure))).boxed(),
             Ok(detail) => {
                 let files: BTreeSet<String> = [&detail.stdout, &detail.stderr].into_iter().flatten().cloned().collect();
-                let folder = detail.work_dir.clone().filter(|_| fetch.work_dir);
+                let folder = detail.work_dir.filter(|_| fetch.work_dir);
                 if fetch.work_dir && folder.is_none() || !fetch.work_dir && files.is_empty() {
                     let failure = Failure::new(FailureKind::NotFound, format!("job {}", fetch.job), "the scheduler names no files of it");
                     return stream::once(std::future::ready(Progress::Failed(failure))).boxed();

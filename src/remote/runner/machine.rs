@@ -53,7 +53,7 @@ pub(super) fn end_group(pid: i32) {
     if signal_group(pid, Signal::TERM) {
         for _ in 0..20 {
             std::thread::sleep(std::time::Duration::from_millis(50));
-            if !Pid::from_raw(pid).is_some_and(|pid| rustix::process::test_kill_process_group(pid).is_ok()) {
+            if Pid::from_raw(pid).is_none_or(|pid| rustix::process::test_kill_process_group(pid).is_err()) {
                 return;
             }
         }

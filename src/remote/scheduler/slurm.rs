@@ -29,7 +29,7 @@ impl Scheduler for Slurm {
     }
 
     fn jobs(&self, scope: Scope, with_paths: bool) -> Ask<JobTable> {
-        let end = jobs::End::new(nonce());
+        let end = jobs::End::new(&nonce());
         let whose = match scope {
             // Own jobs that ended within MinJobAge are still worth seeing; everybody's would only be many.
             Scope::Mine => "--me -t all",

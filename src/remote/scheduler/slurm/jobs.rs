@@ -10,7 +10,7 @@ use crate::model::{JobState, JobTable, NewJob};
 pub(super) struct End(String);
 
 impl End {
-    pub(super) fn new(nonce: String) -> Self {
+    pub(super) fn new(nonce: &str) -> Self {
         Self(format!("\x1e{nonce}"))
     }
 }
@@ -139,7 +139,7 @@ mod tests {
     }
 
     fn end() -> End {
-        End::new("ab12".into())
+        End::new("ab12")
     }
 
     #[test]
