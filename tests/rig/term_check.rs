@@ -5,7 +5,7 @@ const NO: [(&str, &str); 0] = [];
 #[test]
 fn shell() {
     let mut t = Term::spawn("/bin/sh", &["-i"], [("PS1", "ps1> "), ("FOO", "bar")], 80, 24);
-    t.until("ps1> ", S);
+    t.until("ps1>", S);
     t.keys("echo $FOO; stty size; env | wc -l<enter>");
     t.until("\nbar\n24 80\n", S);
     t.resize(100, 30);

@@ -102,6 +102,7 @@ fn an_unknown_host_key_asks_and_a_changed_one_refuses() {
     let host = text.split_whitespace().next().unwrap();
     std::fs::write(&known, format!("{host} ssh-ed25519 {other}\n")).unwrap();
     let term = program.open(&["--cluster", "rig"]);
-    term.until("ssh-keygen -R", SOON);
+    term.until("the host key has changed", SOON);
+    term.until("-R \"rig\"", SOON);
     assert!(!term.text().contains("ssh asks"), "{}", term.text());
 }
