@@ -12,8 +12,6 @@ mod overlays;
 mod panes;
 mod start;
 mod store;
-#[cfg(test)]
-mod tests;
 mod view;
 mod wants;
 

@@ -120,6 +120,16 @@ pub(super) fn trouble(buf: &mut Buffer, area: Rect, failure: &Failure, look: &Lo
     used + if failure.hint.is_empty() { 0 } else { prose(buf, rest, &failure.hint, look.style(Tone::Plain)) }
 }
 
+/// What to say while the first answer is on its way.
+fn waiting(look: &Look<'_>, cluster: &ClusterId) -> &'static str {
+    match look.store.link(cluster) {
+        Some(crate::model::Link::Connecting) => "Connecting …",
+        Some(crate::model::Link::Asking(_)) => "ssh asks for an answer.",
+        _ if look.paused => "Paused. p goes on.",
+        _ => "Asking …",
+    }
+}
+
 /// Paints the row under the cursor.
 pub(super) fn select(buf: &mut Buffer, area: Rect, y: u16, look: &Look<'_>, focused: bool) {
     buf.set_style(Rect { y, height: 1, ..area }, look.theme.selected(focused));

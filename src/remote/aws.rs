@@ -4,8 +4,6 @@ mod client;
 mod clusters;
 mod logs;
 mod streams;
-#[cfg(test)]
-mod tests;
 mod trouble;
 
 use std::collections::HashMap;

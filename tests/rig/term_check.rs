@@ -1,47 +1,41 @@
-use crate::support::{Term, children_of};
+//! The terminal that the other tests look through shows what is there, and notices what is left behind.
+
 use std::time::Duration;
-const S: Duration = Duration::from_secs(5);
-const NO: [(&str, &str); 0] = [];
+
+use crate::support::{Term, children_of};
+
+const SOON: Duration = Duration::from_secs(10);
+const NOTHING: [(&str, &str); 0] = [];
+
 #[test]
-fn shell() {
-    let mut t = Term::spawn("/bin/sh", &["-i"], [("PS1", "ps1> "), ("FOO", "bar")], 80, 24);
-    t.until("ps1>", S);
-    t.keys("echo $FOO; stty size; env | wc -l<enter>");
-    t.until("\nbar\n24 80\n", S);
-    t.resize(100, 30);
-    t.keys("stty size<enter>");
-    t.until("30 100", S);
-    t.keys("sleep 77 & sleep 78<enter>");
-    std::thread::sleep(Duration::from_millis(300));
-    println!("{:?}", children_of(t.pid()));
-    assert_eq!(children_of(t.pid()).len(), 2);
-    t.keys("<ctrl-c>");
-    t.keys("printf '\\033[6n'; read -r x; printf '\\033[?1049h\\033[?25l\\033[?1000;1006hZZ'<enter>");
-    std::thread::sleep(Duration::from_millis(300));
-    t.keys("<enter>");
-    t.until("ZZ", S);
-    println!("{}", t.text());
-    println!("{:?} {:?}", t.left_behind(), String::from_utf8_lossy(&t.raw()));
-    assert!(!t.is_clean());
-    t.keys("exit 7<enter>");
-    assert_eq!(t.wait_exit(S), 7);
-    assert!(!t.is_clean());
+fn a_shell_is_seen_typed_at_resized_and_its_children_counted() {
+    let mut term = Term::spawn("/bin/sh", &["-i"], [("PS1", "ps1> "), ("FOO", "bar")], 80, 24);
+    term.until("ps1>", SOON);
+    term.keys("echo $FOO; stty size<enter>");
+    term.until("\nbar\n24 80\n", SOON);
+    term.resize(100, 30);
+    term.keys("stty size<enter>");
+    term.until("30 100", SOON);
+    term.keys("sleep 77 & sleep 78<enter>");
+    crate::rig::eventually("both children", SOON, || children_of(term.pid()).len() == 2);
+    term.keys("<ctrl-c>exit 7<enter>");
+    assert_eq!(term.wait_exit(SOON), 7);
 }
+
 #[test]
-fn pager() {
-    let mut t = Term::spawn("less", &["/etc/services"], NO, 80, 24);
-    t.until("tcpmux", S);
-    t.keys("/pop3<enter>");
-    t.until_gone("tcpmux", S);
-    assert!(!t.is_clean());
-    println!("{:?} {}", t.left_behind(), t.row(0));
-    t.keys("q");
-    assert_eq!(t.wait_exit(S), 0);
-    assert!(t.is_clean(), "{:?}", t.left_behind());
+fn what_a_pager_takes_over_it_gives_back() {
+    let mut term = Term::spawn("less", &["/etc/services"], NOTHING, 80, 24);
+    term.until("tcpmux", SOON);
+    term.keys("/pop3<enter>");
+    term.until_gone("tcpmux", SOON);
+    assert!(!term.is_clean(), "less uses the alternate screen");
+    term.keys("q");
+    assert_eq!(term.wait_exit(SOON), 0);
+    assert!(term.is_clean(), "{:?}", term.left_behind());
 }
+
 #[test]
 #[should_panic = "in vain"]
-fn never() {
-    let t = Term::spawn("sleep", &["1000"], NO, 80, 24);
-    t.until("xyz", Duration::from_millis(200));
+fn what_never_comes_is_not_waited_for_forever() {
+    Term::spawn("sleep", &["1000"], NOTHING, 80, 24).until("xyz", Duration::from_millis(200));
 }

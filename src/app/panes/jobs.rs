@@ -5,8 +5,7 @@ use std::sync::Arc;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::nodes::waiting;
-use super::{Look, job_tone, prose, select, trouble};
+use super::{Look, job_tone, prose, select, trouble, waiting};
 use crate::app::intent::Intent;
 use crate::app::overlays::{Confirm, Details, FetchForm};
 use crate::model::duration::{slurm, thousands};

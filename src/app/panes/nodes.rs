@@ -6,10 +6,10 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::state::node_tone;
-use super::{Look, prose, select, trouble};
+use super::{Look, prose, select, trouble, waiting};
 use crate::app::intent::Intent;
 use crate::app::overlays::Details;
-use crate::model::{ClusterId, Filter, Node, NodePhase, NodeTable, Query};
+use crate::model::{Filter, Node, NodePhase, NodeTable, Query};
 use crate::protocol::{Action, Effect};
 use crate::ui::{Cursor, Cut, Tone, fit, frame, put};
 
@@ -174,16 +174,6 @@ impl Nodes {
         if let Some(failure) = failed {
             put(buf, inner.x, inner.bottom() - 1, &format!("✗ {}", failure.what), inner.width, look.style(Tone::Bad));
         }
-    }
-}
-
-/// What to say while the first answer is on its way.
-pub(super) fn waiting(look: &Look<'_>, cluster: &ClusterId) -> &'static str {
-    match look.store.link(cluster) {
-        Some(crate::model::Link::Connecting) => "Connecting …",
-        Some(crate::model::Link::Asking(_)) => "ssh asks for an answer.",
-        _ if look.paused => "Paused. p goes on.",
-        _ => "Asking …",
     }
 }
 

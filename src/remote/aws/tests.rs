@@ -1,1 +1,0 @@
-//! The real SDK against answers that a small server on loopback plays: pages, refusals, cuts.

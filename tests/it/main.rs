@@ -1,0 +1,8 @@
+//! Our own rings: keys in, effects and screens out; and the shape of the house.
+
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+mod flows;
+mod screens;
+mod stage;
+mod tidy;

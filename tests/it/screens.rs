@@ -1,0 +1,78 @@
+//! Pictures of the screen, glyphs and styles: empty, loading, full and failed, large and small.
+
+use qdeck::model::{Failure, FailureKind, Query, Scope};
+
+use crate::stage::{Stage, prod};
+
+const SIZES: [(u16, u16); 2] = [(140, 40), (80, 24)];
+
+fn picture(name: &str, prepare: impl Fn(&mut Stage)) {
+    for (width, height) in SIZES {
+        let mut stage = Stage::new(width, height);
+        prepare(&mut stage);
+        // Debug shows colours too, which a plain text of the screen would hide.
+        insta::assert_snapshot!(format!("{name}-{width}x{height}"), format!("{:?}", stage.buffer(width, height)));
+    }
+}
+
+#[test]
+fn loading() {
+    picture("loading", Stage::clusters);
+}
+
+#[test]
+fn empty() {
+    picture("empty", |stage| {
+        stage.clusters();
+        stage.jobs(&[]);
+    });
+}
+
+#[test]
+fn full() {
+    picture("full", Stage::full);
+}
+
+#[test]
+fn failed() {
+    picture("failed", |stage| {
+        stage.clusters();
+        let failure = Failure::new(FailureKind::Unreachable, "host prod", "Connection refused").hint("Is sshd running there?");
+        stage.answer(Query::Jobs { cluster: prod(), scope: Scope::Mine }, Err(failure.clone()));
+        stage.answer(Query::Nodes(prod()), Err(failure));
+    });
+}
+
+#[test]
+fn help_and_confirmation() {
+    picture("help", |stage| {
+        stage.full();
+        stage.keys("?");
+    });
+    picture("confirm", |stage| {
+        stage.full();
+        stage.keys("c");
+    });
+}
+
+#[test]
+fn too_small() {
+    let mut stage = Stage::new(39, 9);
+    stage.clusters();
+    assert!(stage.screen(39, 9).contains("qdeck needs at least"));
+}
+
+#[test]
+fn no_size_and_no_overlay_breaks_the_drawing() {
+    for overlay in ["", "?", "!", ":", "c", "f", "n", "L", "enter", "/", "z"] {
+        for (width, height) in (1..200).step_by(9).flat_map(|w| (1..60).step_by(5).map(move |h| (w, h))) {
+            let mut stage = Stage::new(width, height);
+            stage.clusters();
+            stage.jobs(&[("101", "日本語のとても長い名前のジョブです", qdeck::model::JobState::Running)]);
+            if !overlay.is_empty() {
+                stage.keys(overlay);
+            }
+            stage.buffer(width, height);
+        }
+    }
+}
