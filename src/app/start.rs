@@ -31,6 +31,11 @@ impl App {
                 }
             };
         }
+        // What is looked at already is not taken away by a cluster that was found later.
+        let settled = self.active.as_ref().and_then(|id| self.clusters.get(id)).is_some_and(|c| c.kind != ClusterKind::Local);
+        if settled {
+            return Vec::new();
+        }
         // A real scheduler on this machine means that we run on a head node. Otherwise a single other cluster is meant; with several
         // the user chooses, because each choice opens a connection.
         let batch = |c: &&Cluster| c.kind == ClusterKind::Local && c.scheduler.is_some_and(|s| s != SchedulerKind::Runner);

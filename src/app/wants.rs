@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::App;
 use super::layout::Pane;
-use crate::model::{Cadence, LogStart, Query, Source};
+use crate::model::{Cadence, LogStart, Query, SchedulerKind, Source};
 
 /// How much of a log's end is read when it is opened.
 pub(super) const TAIL: LogStart = LogStart::Last(256 * 1024);
@@ -27,7 +27,10 @@ impl App {
         if let Some(cluster) = &self.active {
             wants.push((Query::Link(cluster.clone()), Cadence::Follow));
             if asking && layout.area(Pane::Jobs).is_some() {
-                wants.push((Query::Jobs { cluster: cluster.clone(), scope: self.jobs.scope() }, every(refresh.jobs)));
+                // The embedded runner is nobody else's: asking it costs a look at some files.
+                let own = self.clusters.get(cluster).is_some_and(|c| c.scheduler == Some(SchedulerKind::Runner));
+                let jobs = if own { refresh.jobs.min(1.0) } else { refresh.jobs };
+                wants.push((Query::Jobs { cluster: cluster.clone(), scope: self.jobs.scope() }, every(jobs)));
             }
             if asking && layout.area(Pane::Nodes).is_some() {
                 wants.push((Query::Nodes(cluster.clone()), every(refresh.nodes)));

@@ -287,7 +287,7 @@ impl Widths {
         let (id, partition, name, who) = match room {
             0..64 => (11, 0, 13, 0),
             64..90 => (13, 9, 15, 7),
-            90..120 => (16, 10, 22, 9),
+            90..120 => (14, 10, 20, 9),
             _ => (18, 12, 30, 10),
         };
         let mut all = vec![(Column::Id, id, false)];
@@ -328,7 +328,9 @@ fn draw_job(buf: &mut Buffer, area: Rect, y: u16, job: &Job<'_>, widths: &Widths
             Column::Place => {
                 let text = job.place_or_reason();
                 let style = if job.state().is_waiting() || job.state().is_bad() { toned } else { plain };
-                (fit(&text, cells, Cut::End).into_owned().into(), style)
+                // Both ends of a list of nodes say which they are; a reason says most at its beginning.
+                let cut = if text.starts_with('(') { Cut::End } else { Cut::Middle };
+                (fit(&text, cells, cut).into_owned().into(), style)
             }
         };
         let pad = if *right { room.saturating_sub(u16::try_from(width(&text)).unwrap_or(0)) } else { 0 };

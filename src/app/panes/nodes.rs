@@ -123,9 +123,9 @@ impl Nodes {
         if let Some(table) = &self.table {
             let counted = [
                 (table.up(), "up", Tone::Plain),
+                (table.count(NodePhase::Down), "down", Tone::Bad),
                 (table.count(NodePhase::PoweringUp), "starting", Tone::Works),
                 (table.count(NodePhase::PoweredDown) + table.count(NodePhase::PoweringDown), "off", Tone::Dim),
-                (table.count(NodePhase::Down), "down", Tone::Bad),
             ];
             for (n, word, tone) in counted.into_iter().filter(|(n, ..)| *n > 0) {
                 title.push((format!(" · {n} {word}"), look.style(tone)));

@@ -95,7 +95,14 @@ impl Backend {
     }
 
     pub(super) async fn submit(&self, path: String, dir: Option<String>, args: Vec<String>) -> Result<(JobId, String), Failure> {
-        match self.batch(|scheduler| scheduler.submit(&path, dir.as_deref(), &args)).await? {
+        let sent = self.batch(|scheduler| scheduler.submit(&path, dir.as_deref(), &args)).await.map_err(|failure| match failure.kind {
+            // The script may have been taken before the line broke: trying again by itself could run it twice.
+            FailureKind::TimedOut | FailureKind::Stopped | FailureKind::Unreachable if !failure.what.contains("slurm controller") => {
+                failure.hint("The answer was lost and the job may be in the queue: look there before you submit again.")
+            }
+            _ => failure,
+        });
+        match sent? {
             Some(receipt) => Ok(receipt),
             None => self.runner(move |runner| runner.submit(path.as_ref(), dir.as_deref().map(str::as_ref), &args)).await,
         }
