@@ -319,12 +319,11 @@ fn the_word_that_ends_bytes_is_found_wherever_the_pipe_cuts() {
 }
 
 #[tokio::test]
-#[ignore = "measures"]
-async fn throughput() {
+async fn a_large_file_is_read_fast() {
     let (_dir, path) = scratch();
     fs::write(&path, vec![b'x'; 300_000_000]).unwrap();
     let begun = Instant::now();
     let mut watch = Watch::new(&path, LogStart::Beginning);
     watch.until(|w| w.said.len() == 2).await;
-    assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
 }
