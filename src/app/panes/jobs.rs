@@ -179,7 +179,13 @@ impl Jobs {
         let inner = frame(buf, area, &self.title(look, focused), &self.remark(look), look.theme, focused);
         let Some(cluster) = look.active else {
             let keys = look.keys.sign(Action::FocusClusters);
-            prose(buf, inner, &format!("No cluster chosen. {keys} goes to the clusters, ⏎ chooses one."), look.style(Tone::Dim));
+            let words = format!("No cluster chosen. {keys} goes to the clusters, ⏎ chooses one.");
+            let mut y = inner.y + prose(buf, inner, &words, look.style(Tone::Dim));
+            // On a small screen the clusters, and why some are missing, are out of sight.
+            for failure in look.store.sources().filter_map(|(_, slot)| slot.failure.as_ref()) {
+                let rest = Rect { y, height: inner.bottom().saturating_sub(y), ..inner };
+                y += trouble(buf, rest, failure, look);
+            }
             return;
         };
         let Some(shown) = &self.shown else {
