@@ -1,0 +1,385 @@
+//! Jobs: what changed since they were last seen, and what they were.
+
+use std::collections::HashSet;
+use std::collections::hash_map::Entry;
+
+use rusqlite::{Connection, params, params_from_iter};
+
+use super::{Known, Record, now};
+use crate::model::{Change, ClusterId, Failure, Job, JobId, JobState, JobTable, Past, Recall, Scope};
+
+/// No more jobs than this are asked about at once; the others have their turn at the next refresh.
+const ASKED: usize = 100;
+/// No more remembered jobs than this in one answer.
+const MOST: usize = 2_000;
+
+const UPSERT: &str = "insert into jobs values (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20)
+  on conflict (cluster, id, submitted) do update set
+  state = excluded.state, over = excluded.over, exit_code = coalesce(excluded.exit_code, exit_code), nodes = excluded.nodes,
+  node_list = case when excluded.node_list = '' then node_list else excluded.node_list end, cpus = excluded.cpus,
+  started = coalesce(excluded.started, started), ended = coalesce(excluded.ended, ended),
+  work_dir = case when excluded.work_dir = '' then work_dir else excluded.work_dir end,
+  stdout = case when excluded.stdout = '' then stdout else excluded.stdout end,
+  stderr = case when excluded.stderr = '' then stderr else excluded.stderr end, seen = excluded.seen, own = max(own, excluded.own)";
+
+/// What a look at the queue brought to light.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// Own jobs in another state than before.
+    pub changes: Vec<Change>,
+    /// Own jobs whose end the scheduler should be asked about.
+    pub ended: Vec<JobId>,
+}
+
+impl Record {
+    /// Takes in an answer of the queue and says what changed about the user's own jobs.
+    pub fn saw(&self, cluster: &ClusterId, scope: Scope, table: &mut JobTable) -> Result<Vec<JobId>, Failure> {
+        let at = now();
+        let seen = self.with(|db, clusters, users| {
+            let (known, first) = match clusters.entry(cluster.clone()) {
+                Entry::Occupied(entry) => (entry.into_mut(), false),
+                Entry::Vacant(entry) => (entry.insert(load(db, cluster)?), true),
+            };
+            if let (Scope::Mine, Some(job)) = (scope, table.get(0)) {
+                users.entry(cluster.clone()).or_insert_with(|| job.user().to_owned());
+            }
+            let user = users.get(cluster).map(String::as_str);
+            look(db, cluster, (known, first), table, at, &|job| scope == Scope::Mine || user == Some(job.user()))
+        })?;
+        table.changes.extend(seen.changes);
+        table.past = self.past_tasks(cluster, table)?;
+        Ok(seen.ended)
+    }
+
+    /// Takes in how jobs ended; those that were asked about and are missing are forgotten by the scheduler.
+    pub fn complete(&self, cluster: &ClusterId, asked: &[JobId], told: &[Past], table: &mut JobTable) -> Result<(), Failure> {
+        let at = now();
+        self.with(|db, clusters, _| {
+            let Some(known) = clusters.get_mut(cluster) else { return Ok(()) };
+            let transaction = db.transaction()?;
+            for past in told {
+                let state = past.state.unwrap_or(JobState::Unknown);
+                put(&transaction, cluster, &Past { seen: at, ..past.clone() }, true)?;
+                // What the queue still lists as ended has been told already; its exit code is news.
+                let told = table.changes.iter_mut().find(|change| change.job.as_str() == past.id);
+                match (told, known.get(&past.id)) {
+                    (Some(change), _) => (change.to, change.exit_code) = (state, past.exit_code.clone()),
+                    (None, Some((from, ..))) if *from != state => table.changes.push(Change {
+                        job: JobId::new(&past.id),
+                        array: past.array.clone(),
+                        name: past.name.clone(),
+                        from: Some(*from),
+                        to: state,
+                        exit_code: past.exit_code.clone(),
+                    }),
+                    _ => {}
+                }
+                known.insert(past.id.clone(), (state, past.submitted.unwrap_or(0), true));
+            }
+            for id in asked.iter().filter(|id| told.iter().all(|past| past.id != id.as_str())) {
+                if let Some((state, submitted, _)) = known.get_mut(id.as_str())
+                    && !state.is_over()
+                {
+                    *state = JobState::Unknown;
+                    let row = params![cluster.as_str(), id.as_str(), *submitted];
+                    transaction
+                        .execute("update jobs set over = 1, state = 'UNKNOWN' where cluster = ?1 and id = ?2 and submitted = ?3", row)?;
+                }
+                // It is asked about once: who does not know it now will not know it later.
+                known.remove(id.as_str());
+            }
+            transaction.commit()
+        })
+    }
+
+    /// Takes in what the scheduler's accounting remembers.
+    pub fn learn(&self, cluster: &ClusterId, told: &[Past], own: bool) -> Result<(), Failure> {
+        let at = now();
+        self.with(|db, _, _| {
+            let transaction = db.transaction()?;
+            for past in told {
+                let seen = past.ended.or(past.started).or(past.submitted).unwrap_or(at);
+                put(&transaction, cluster, &Past { seen, ..past.clone() }, own)?;
+            }
+            transaction.commit()
+        })
+    }
+
+    /// The jobs that are remembered, the latest first.
+    pub fn recall(&self, cluster: &ClusterId, recall: &Recall) -> Result<Vec<Past>, Failure> {
+        let like = format!("%{}%", recall.text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
+        self.with(|db, _, _| {
+            let mut rows = db.prepare(
+                "select id, array, name, user, partition, state, exit_code, nodes, node_list, cpus, submitted, started, ended, work_dir, stdout, stderr, seen
+                 from jobs where cluster = ?1 and (own = 1 or ?2) and seen >= ?3 and (?4 is null or state = ?4)
+                 and (id like ?5 escape '\\' or name like ?5 escape '\\' or user like ?5 escape '\\' or partition like ?5 escape '\\' or node_list like ?5 escape '\\')
+                 order by coalesce(ended, started, submitted) desc, id desc limit ?6",
+            )?;
+            let state = recall.state.map(JobState::long);
+            let found = rows.query_map(
+                params![cluster.as_str(), recall.everyone, recall.days.map_or(0, |days| now() - i64::from(days) * 86_400), state, like, i64::try_from(MOST).unwrap_or(2_000)],
+                |row| {
+                    let state: String = row.get(5)?;
+                    Ok(Past {
+                        id: row.get(0)?,
+                        array: row.get(1)?,
+                        name: row.get(2)?,
+                        user: row.get(3)?,
+                        partition: row.get(4)?,
+                        state: Some(JobState::read(&state)),
+                        exit_code: row.get(6)?,
+                        nodes: row.get(7)?,
+                        node_list: row.get(8)?,
+                        cpus: row.get(9)?,
+                        submitted: Some(row.get(10)?).filter(|at| *at > 0),
+                        started: row.get(11)?,
+                        ended: row.get(12)?,
+                        work_dir: row.get(13)?,
+                        stdout: row.get(14)?,
+                        stderr: row.get(15)?,
+                        seen: row.get(16)?,
+                    })
+                },
+            )?;
+            found.collect()
+        })
+    }
+
+    /// Tasks of the table's arrays that have left the queue.
+    fn past_tasks(&self, cluster: &ClusterId, table: &JobTable) -> Result<Vec<(String, u32, u32)>, Failure> {
+        let arrays: Vec<&str> =
+            table.iter().map(|job| job.array_job_id()).filter(|a| !a.is_empty()).collect::<HashSet<_>>().into_iter().take(200).collect();
+        if arrays.is_empty() {
+            return Ok(Vec::new());
+        }
+        let here: HashSet<&str> = table.iter().filter(|job| !job.array_job_id().is_empty()).map(|job| job.id()).collect();
+        self.with(|db, _, _| {
+            let marks = vec!["?"; arrays.len()].join(",");
+            let mut rows =
+                db.prepare(&format!("select array, id, state from jobs where cluster = ? and over = 1 and array in ({marks})"))?;
+            let mut found = rows.query(params_from_iter(std::iter::once(cluster.as_str()).chain(arrays.iter().copied())))?;
+            let mut tally: std::collections::HashMap<String, (u32, u32)> = std::collections::HashMap::new();
+            while let Some(row) = found.next()? {
+                let (array, id, state): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+                if !here.contains(id.as_str()) {
+                    let counts = tally.entry(array).or_default();
+                    if JobState::read(&state).is_bad() { counts.1 += 1 } else { counts.0 += 1 }
+                }
+            }
+            Ok(tally.into_iter().map(|(array, (good, bad))| (array, good, bad)).collect())
+        })
+    }
+}
+
+/// What is known of a cluster's jobs that had not ended when they were last seen.
+fn load(db: &Connection, cluster: &ClusterId) -> rusqlite::Result<Known> {
+    let mut rows = db.prepare("select id, state, submitted from jobs where cluster = ?1 and over = 0 and own = 1")?;
+    let known = rows.query_map([cluster.as_str()], |row| {
+        let state: String = row.get(1)?;
+        Ok((row.get(0)?, (JobState::read(&state), row.get(2)?, true)))
+    })?;
+    known.collect()
+}
+
+fn look(
+    db: &mut Connection,
+    cluster: &ClusterId,
+    (known, first): (&mut Known, bool),
+    table: &JobTable,
+    at: i64,
+    is_own: &dyn Fn(&Job<'_>) -> bool,
+) -> rusqlite::Result<Seen> {
+    let mut seen = Seen::default();
+    let mut here = HashSet::with_capacity(table.len());
+    let transaction = db.transaction()?;
+    for job in table.iter() {
+        // The waiting rest of an array has another id at each look; its tasks are written down when they start.
+        if job.id().contains('[') {
+            continue;
+        }
+        here.insert(job.id());
+        let submitted = job.submitted().map_or(0, jiff::Timestamp::as_second);
+        let before = known.get(job.id()).filter(|(_, s, _)| *s == submitted);
+        if before.is_some_and(|(state, ..)| *state == job.state()) {
+            continue;
+        }
+        let own = is_own(&job);
+        let from = before.map(|(state, ..)| *state);
+        if own && (from.is_some() || !first && !job.state().is_over()) {
+            seen.changes.push(Change {
+                job: job.job_id(),
+                array: job.array_job_id().to_owned(),
+                name: job.name().to_owned(),
+                from,
+                to: job.state(),
+                exit_code: None,
+            });
+        }
+        if own && job.state().is_over() && seen.ended.len() < ASKED {
+            seen.ended.push(job.job_id());
+        }
+        put(&transaction, cluster, &past(&job, at), own)?;
+        known.insert(job.id().to_owned(), (job.state(), submitted, own));
+    }
+    transaction.commit()?;
+    // Own jobs that were there and are not: they ended between two looks.
+    let gone = known.iter().filter(|(id, (state, _, own))| *own && !state.is_over() && !here.contains(id.as_str()));
+    seen.ended.extend(gone.map(|(id, _)| JobId::new(id)).take(ASKED));
+    // What ended and is not listed any more needs no place in memory.
+    known.retain(|id, (state, _, own)| here.contains(id.as_str()) || *own && !state.is_over());
+    Ok(seen)
+}
+
+fn past(job: &Job<'_>, at: i64) -> Past {
+    Past {
+        id: job.id().to_owned(),
+        array: job.array_job_id().to_owned(),
+        name: job.name().to_owned(),
+        user: job.user().to_owned(),
+        partition: job.partition().to_owned(),
+        state: Some(job.state()),
+        exit_code: None,
+        nodes: job.nodes(),
+        node_list: job.node_list().to_owned(),
+        cpus: job.cpus(),
+        submitted: job.submitted().map(jiff::Timestamp::as_second),
+        // The start of a waiting job is an estimate.
+        started: job.started().filter(|_| !job.state().is_waiting()).map(jiff::Timestamp::as_second),
+        ended: None,
+        work_dir: job.work_dir().to_owned(),
+        stdout: job.stdout().to_owned(),
+        stderr: job.stderr().to_owned(),
+        seen: at,
+    }
+}
+
+fn put(db: &Connection, cluster: &ClusterId, job: &Past, own: bool) -> rusqlite::Result<()> {
+    let state = job.state.unwrap_or(JobState::Unknown);
+    let mut statement = db.prepare_cached(UPSERT)?;
+    statement.execute(params![
+        cluster.as_str(),
+        job.id,
+        job.submitted.unwrap_or(0),
+        job.array,
+        job.name,
+        job.user,
+        job.partition,
+        state.long(),
+        state.is_over(),
+        job.exit_code,
+        job.nodes,
+        job.node_list,
+        job.cpus,
+        job.started,
+        job.ended,
+        job.work_dir,
+        job.stdout,
+        job.stderr,
+        job.seen,
+        own
+    ])?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::NewJob;
+
+    fn table(jobs: &[(&str, JobState)]) -> JobTable {
+        let mut table = JobTable::default();
+        for (id, state) in jobs {
+            let array = id.split_once('_').map_or("", |(a, _)| a);
+            table.push(&NewJob {
+                id,
+                array_job_id: array,
+                name: "n",
+                user: "me",
+                state: Some(*state),
+                submitted: Some(5),
+                ..NewJob::default()
+            });
+        }
+        table
+    }
+
+    fn ended(id: &str, state: JobState) -> Past {
+        Past {
+            id: id.into(),
+            state: Some(state),
+            exit_code: Some("1:0".into()),
+            submitted: Some(5),
+            stdout: "/o".into(),
+            ..Past::default()
+        }
+    }
+
+    #[test]
+    fn no_change_is_lost_when_a_state_is_jumped_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let record = Record::at(dir.path().join("a/record.sqlite"));
+        let cluster = ClusterId::local();
+        let mut first = table(&[("1", JobState::Pending), ("2", JobState::Running)]);
+        assert_eq!(record.saw(&cluster, Scope::Mine, &mut first).unwrap(), []);
+        assert_eq!(first.changes, []);
+        // Job 1 ran and failed between two looks, job 3 came and waits.
+        let mut second = table(&[("2", JobState::Running), ("3", JobState::Pending)]);
+        let asked = record.saw(&cluster, Scope::Mine, &mut second).unwrap();
+        assert_eq!(asked, [JobId::new("1")]);
+        record.complete(&cluster, &asked, &[ended("1", JobState::Failed)], &mut second).unwrap();
+        let told: Vec<_> = second.changes.iter().map(|c| (c.job.as_str(), c.from, c.to, c.exit_code.as_deref())).collect();
+        assert_eq!(told, [("3", None, JobState::Pending, None), ("1", Some(JobState::Pending), JobState::Failed, Some("1:0"))]);
+        // Nothing new is said twice.
+        let mut third = table(&[("2", JobState::Running), ("3", JobState::Pending)]);
+        assert_eq!((record.saw(&cluster, Scope::Mine, &mut third).unwrap(), third.changes.len()), (vec![], 0));
+        // Another process goes on where this one was killed: what it did not see ends all the same.
+        let other = Record::at(dir.path().join("a/record.sqlite"));
+        let mut later = table(&[("2", JobState::Completed)]);
+        let asked = other.saw(&cluster, Scope::Mine, &mut later).unwrap();
+        assert_eq!((later.changes[0].from, asked.len()), (Some(JobState::Running), 2));
+        other.complete(&cluster, &asked, &[ended("2", JobState::Completed)], &mut later).unwrap();
+        let all = other.recall(&cluster, &Recall::default()).unwrap();
+        let states: Vec<_> = all.iter().map(|p| (p.id.as_str(), p.state.unwrap())).collect();
+        assert_eq!(states, [("3", JobState::Unknown), ("2", JobState::Completed), ("1", JobState::Failed)]);
+        assert_eq!((all[1].stdout.as_str(), all[1].exit_code.as_deref(), all[1].name.as_str()), ("/o", Some("1:0"), "n"));
+        let failed = Recall { state: Some(JobState::Failed), text: "n".into(), ..Recall::default() };
+        assert_eq!(other.recall(&cluster, &failed).unwrap().len(), 1);
+        assert_eq!(other.recall(&cluster, &Recall { text: "100%".into(), ..Recall::default() }).unwrap(), []);
+    }
+
+    #[test]
+    fn tasks_that_left_the_queue_are_counted() {
+        let dir = tempfile::tempdir().unwrap();
+        let record = Record::at(dir.path().join("record.sqlite"));
+        let cluster = ClusterId::local();
+        let mut first =
+            table(&[("7_1", JobState::Completed), ("7_2", JobState::Failed), ("7_3", JobState::Running), ("7_[4-9]", JobState::Pending)]);
+        record.saw(&cluster, Scope::Mine, &mut first).unwrap();
+        assert_eq!(first.past, []);
+        let mut later = table(&[("7_3", JobState::Running)]);
+        record.saw(&cluster, Scope::Mine, &mut later).unwrap();
+        assert_eq!(later.past, [("7".into(), 1, 1)]);
+    }
+
+    #[test]
+    fn a_submission_is_open_until_its_answer_is_known() {
+        use crate::model::{Place, Submission};
+        let dir = tempfile::tempdir().unwrap();
+        let record = Record::at(dir.path().join("record.sqlite"));
+        let submission = Submission {
+            cluster: ClusterId::new("c"),
+            place: Place::Head(ClusterId::new("c")),
+            path: "/a/b c.sh".into(),
+            dir: None,
+            args: vec!["x\ny".into()],
+            options: vec![],
+            text: Some("#!/bin/sh\n".into()),
+        };
+        record.begin("t", &submission).unwrap();
+        let open = Record::at(dir.path().join("record.sqlite")).unsent().unwrap();
+        assert_eq!((open[0].name.as_str(), open[0].busy), ("b c.sh", true));
+        assert_eq!(record.take("t").unwrap().unwrap().submission, submission);
+        record.settle("t", Ok(&JobId::new("9"))).unwrap();
+        assert_eq!((record.unsent().unwrap().len(), record.take("t").unwrap()), (0, None));
+    }
+}
