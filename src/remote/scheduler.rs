@@ -6,7 +6,10 @@ mod paths;
 mod slurm;
 mod trouble;
 
-use crate::model::{Failure, FailureKind, JobDetail, JobId, JobTable, NodeTable, SchedulerKind, Scope};
+use crate::model::{
+    Failure, FailureKind, JobChange, JobDetail, JobId, JobTable, NodeChange, NodeTable, Past, Refusals, SchedulerKind, Scope, Submission,
+    Why,
+};
 
 use super::host::Said;
 use slurm::Slurm;
@@ -34,11 +37,63 @@ pub trait Scheduler: Send + Sync + 'static {
     fn nodes(&self) -> Ask<NodeTable>;
     /// Everything about one job.
     fn detail(&self, job: &JobId) -> Ask<JobDetail>;
-    /// Hands over the script at `path`, absolute or below the home folder, with working directory `dir` (the script's own folder where
-    /// `None`, unless its directives say otherwise). Gives the job's id and whatever else was printed.
-    fn submit(&self, path: &str, dir: Option<&str>, args: &[String]) -> Ask<(JobId, String)>;
-    /// Ends jobs. An error names each job that could not be ended.
-    fn cancel(&self, jobs: &[JobId]) -> Ask<()>;
+    /// Hands over a script, once however often it is asked: the same token never makes a second job.
+    fn submit(&self, script: &Handing<'_>) -> Ask<Sent>;
+    /// Changes jobs. What was refused comes back job by job; an error means that nothing is known to have been done.
+    fn change(&self, change: &JobChange, jobs: &[JobId]) -> Ask<Refusals>;
+    /// Changes nodes, likewise.
+    fn change_nodes(&self, change: &NodeChange, _nodes: &[String]) -> Ask<Refusals> {
+        unsupported(self.kind(), &change.to_string())
+    }
+    /// How jobs ended that have left the queue or are about to. Jobs that are forgotten are missing from the answer.
+    fn ended(&self, jobs: &[JobId]) -> Ask<Vec<Past>>;
+    /// What the scheduler's own accounting remembers of the login user's (or everybody's) jobs since a moment; `None` without accounting.
+    fn accounting(&self, _since: i64, _everyone: bool) -> Option<Ask<Vec<Past>>> {
+        None
+    }
+    /// Why a job does not run.
+    fn why(&self, _job: &JobId) -> Ask<Why> {
+        unsupported(self.kind(), "explaining")
+    }
+    /// A job as it was submitted: its script and the options that make it the same again.
+    fn again(&self, _job: &JobId) -> Ask<Submission> {
+        unsupported(self.kind(), "submitting a job again")
+    }
+    /// The command that opens a shell where a job runs.
+    fn attach(&self, _job: &JobId) -> Option<String> {
+        None
+    }
+}
+
+/// A script on its way to a scheduler.
+#[derive(Clone, Copy, Debug)]
+pub struct Handing<'a> {
+    /// Absolute, or below the home folder.
+    pub path: &'a str,
+    /// Working directory; the script's own folder where `None`, unless its directives say otherwise.
+    pub dir: Option<&'a str>,
+    /// For the script.
+    pub args: &'a [String],
+    /// For the scheduler.
+    pub options: &'a [String],
+    /// Unique, letters and digits.
+    pub token: &'a str,
+    /// The comment that the script itself asks for.
+    pub comment: Option<&'a str>,
+}
+
+/// What became of a submission.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Sent {
+    /// It is a job; what the scheduler said besides its id.
+    Taken(JobId, String),
+    /// Nobody can tell yet: ask again with the same token.
+    Unsure(String),
+}
+
+fn unsupported<T>(kind: SchedulerKind, what: &str) -> Ask<T> {
+    let what = format!("{what} is not possible with {}", kind.word());
+    Ask { script: "exit 0".to_owned(), read: Box::new(move |_| Err(Failure::new(FailureKind::Unsupported, "", what.clone()))) }
 }
 
 /// Asks a host which batch system it has. Slurm goes first: its Torque wrappers make it look like PBS too.

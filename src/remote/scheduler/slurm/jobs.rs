@@ -16,7 +16,7 @@ impl End {
 }
 
 /// Fields before the paths and the name, by squeue's letters and by its long names.
-const FIELDS: [(&str, &str); 17] = [
+const FIELDS: [(&str, &str); 20] = [
     ("%i", "JobArrayID"),
     ("%A", "JobID"),
     ("%F", "ArrayJobID"),
@@ -34,6 +34,9 @@ const FIELDS: [(&str, &str); 17] = [
     ("%V", "SubmitTime"),
     ("%Q", "PriorityLong"),
     ("%Z", "WorkDir"),
+    ("%a", "Account"),
+    ("%q", "QOS"),
+    ("%E", "Dependency"),
 ];
 
 /// The cheap form. The name comes last: it may hold anything, a separator too.
@@ -79,8 +82,29 @@ fn push(table: &mut JobTable, record: &str, with_paths: bool) -> bool {
         rest = &rest[at + 1..];
     }
     let name = rest;
-    let [id, job_id, array, task, partition, user, state, reason, used, limit, nodes, cpus, list, start, submit, priority, dir, ..] =
-        fields;
+    let [
+        id,
+        job_id,
+        array,
+        task,
+        partition,
+        user,
+        state,
+        reason,
+        used,
+        limit,
+        nodes,
+        cpus,
+        list,
+        start,
+        submit,
+        priority,
+        dir,
+        account,
+        qos,
+        dependency,
+        ..,
+    ] = fields;
     if id.is_empty() || !id.as_bytes()[0].is_ascii_digit() {
         return false;
     }
@@ -117,6 +141,9 @@ fn push(table: &mut JobTable, record: &str, with_paths: bool) -> bool {
         work_dir: dir,
         stdout: &stdout,
         stderr: &stderr,
+        account,
+        qos,
+        dependency: if matches!(dependency, "(null)" | "N/A") { "" } else { dependency },
     });
     true
 }
@@ -134,7 +161,7 @@ mod tests {
 
     fn record(id: &str, state: &str, name: &str) -> String {
         format!(
-            "{id}\x1f18\x1f2\x1fN/A\x1fcompute\x1fme\x1f{state}\x1fNone\x1f1:14\x1fUNLIMITED\x1f2\x1f4\x1fn-[1-2]\x1f2026-11-24T12:05:38\x1fN/A\x1f7\x1f/home/me\x1f{name}\x1eab12\n"
+            "{id}\x1f18\x1f2\x1fN/A\x1fcompute\x1fme\x1f{state}\x1fNone\x1f1:14\x1fUNLIMITED\x1f2\x1f4\x1fn-[1-2]\x1f2026-11-24T12:05:38\x1fN/A\x1f7\x1f/home/me\x1facct\x1fnormal\x1f(null)\x1f{name}\x1eab12\n"
         )
     }
 
