@@ -12,6 +12,7 @@ mod overlays;
 mod panes;
 mod start;
 mod store;
+mod verbs;
 mod view;
 mod wants;
 

@@ -3,6 +3,7 @@
 //! Draws nothing; the exit code is 0 when done, 1 after a failure told on standard error, 2 for wrong usage.
 
 mod ask;
+mod change;
 mod choose;
 mod logs;
 mod print;
@@ -61,15 +62,118 @@ pub enum Verb {
         /// Working directory of the job on the cluster
         #[arg(long, value_name = "DIR")]
         dir: Option<String>,
+        /// An option for the scheduler, which wins over the script's directives; may be given several times
+        #[arg(short, long, value_name = "OPTION", allow_hyphen_values = true)]
+        option: Vec<String>,
         /// Arguments for the script, after --
         #[arg(last = true)]
         args: Vec<String>,
     },
     /// Cancel jobs
     Cancel {
+        /// Job ids: jobs, arrays, tasks
+        #[arg(required_unless_present = "mine", value_name = "ID")]
+        jobs: Vec<String>,
+        /// All of your own jobs
+        #[arg(long, conflicts_with = "jobs")]
+        mine: bool,
+    },
+    /// Keep waiting jobs from starting
+    Hold {
         /// Job ids
         #[arg(required = true, value_name = "ID")]
         jobs: Vec<String>,
+    },
+    /// Let held jobs start
+    Release {
+        /// Job ids
+        #[arg(required = true, value_name = "ID")]
+        jobs: Vec<String>,
+    },
+    /// Stop jobs and put them into the queue again
+    Requeue {
+        /// Job ids
+        #[arg(required = true, value_name = "ID")]
+        jobs: Vec<String>,
+    },
+    /// Send a signal to jobs
+    Signal {
+        /// The signal's name, such as USR1
+        name: String,
+        /// Job ids
+        #[arg(required = true, value_name = "ID")]
+        jobs: Vec<String>,
+    },
+    /// Give jobs another time limit
+    TimeLimit {
+        /// As the scheduler writes it: 2:00:00, +30
+        #[arg(allow_hyphen_values = true)]
+        limit: String,
+        /// Job ids
+        #[arg(required = true, value_name = "ID")]
+        jobs: Vec<String>,
+    },
+    /// Give jobs another nice value: the greater, the later they start
+    Nice {
+        /// The value
+        #[arg(allow_negative_numbers = true)]
+        value: i32,
+        /// Job ids
+        #[arg(required = true, value_name = "ID")]
+        jobs: Vec<String>,
+    },
+    /// Say why a job does not run, and what would make it start
+    Why {
+        /// The job
+        #[arg(value_name = "ID")]
+        job: String,
+    },
+    /// Submit a job again as it was submitted
+    Rerun {
+        /// The job or array
+        #[arg(value_name = "ID")]
+        job: String,
+        /// Only these tasks of its array: 3,5,7-9
+        #[arg(long, value_name = "TASKS")]
+        array: Option<String>,
+        /// An option for the scheduler, which wins over the job's own; may be given several times
+        #[arg(short, long, value_name = "OPTION", allow_hyphen_values = true)]
+        option: Vec<String>,
+    },
+    /// List jobs that were there, from accounting where there is one and from qdeck's own record
+    History {
+        /// Text in id, name, user, partition or nodes
+        text: Option<String>,
+        /// Only this state, such as FAILED
+        #[arg(long)]
+        state: Option<String>,
+        /// How many days back
+        #[arg(long, default_value_t = 7)]
+        days: u32,
+        /// Everybody's, not only your own
+        #[arg(long)]
+        everyone: bool,
+    },
+    /// List submissions whose answer was cut off
+    Outbox {
+        /// Find out what became of them, and send those that never arrived
+        #[arg(long)]
+        finish: bool,
+    },
+    /// Keep nodes from new jobs
+    Drain {
+        /// Why, for everybody to read
+        #[arg(long)]
+        reason: String,
+        /// Nodes
+        #[arg(required = true, value_name = "NODE")]
+        nodes: Vec<String>,
+    },
+    /// Put nodes into service again
+    Resume {
+        /// Nodes
+        #[arg(required = true, value_name = "NODE")]
+        nodes: Vec<String>,
     },
     /// Print a job's output, or one of the cluster's log streams
     Logs {

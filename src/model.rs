@@ -3,6 +3,7 @@
 //! Knows nothing of terminals, of sockets, of tokio. Everything here is a plain value that can be compared and printed.
 
 pub mod arrange;
+pub mod change;
 pub mod cluster;
 pub mod command;
 pub mod directives;
@@ -14,10 +15,12 @@ pub mod job;
 pub mod lines;
 pub mod log;
 pub mod node;
+pub mod past;
 pub mod query;
 pub mod text;
 
 pub use arrange::{Arrangement, Column, Filter, Order, Wish};
+pub use change::{JobChange, NodeChange, Refusals, Verb};
 pub use cluster::{Cluster, ClusterKind, HeadNode, Link, Prompt, SchedulerKind};
 pub use command::{Command, Existing, Fetch, Progress, Receipt, Submission};
 pub use directives::Directives;
@@ -27,4 +30,5 @@ pub use id::{ClusterId, JobId};
 pub use job::{Job, JobDetail, JobState, JobTable, NewJob};
 pub use log::{LogEvent, LogSource, LogStream, OutputKind};
 pub use node::{Node, NodePhase, NodeTable};
+pub use past::{Change, Past, Recall, Unsent, Why};
 pub use query::{Answer, Cadence, LogStart, Query, Scope, Source};

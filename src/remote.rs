@@ -10,6 +10,7 @@ pub mod join;
 pub mod live;
 pub mod local;
 pub mod probe;
+pub mod record;
 pub mod runner;
 pub mod scheduler;
 pub mod ssh;

@@ -84,9 +84,8 @@ impl App {
                 }
                 intents
             }
-            (Receipt::Cancelled(jobs), _) => {
-                let ids: Vec<_> = jobs.iter().map(ToString::to_string).collect();
-                vec![Intent::Note(Notice::good(format!("Asked the scheduler to cancel {}.", ids.join(", ")))), self.refresh_jobs()]
+            (Receipt::Changed { asked, refused }, Command::Change { .. } | Command::ChangeNodes { .. }) => {
+                vec![Intent::Note(changed(&under.words, asked, &refused)), self.refresh_jobs()]
             }
             (Receipt::Fetched { dest, files, bytes }, _) => {
                 let size = crate::model::duration::bytes(bytes);
@@ -108,7 +107,7 @@ impl App {
                 ];
                 vec![Intent::Open(Box::new(Confirm::choices("Overwrite files?".into(), text, choices)))]
             }
-            (Receipt::Noted, _) | (Receipt::Submitted { .. } | Receipt::Differs { .. }, _) => Vec::new(),
+            (Receipt::Noted, _) | (Receipt::Submitted { .. } | Receipt::Differs { .. } | Receipt::Changed { .. }, _) => Vec::new(),
         }
     }
 
@@ -116,4 +115,15 @@ impl App {
         let cluster = self.active.clone().unwrap_or_else(crate::model::ClusterId::local);
         Intent::Effect(Effect::Refresh(Query::Jobs { cluster, scope: self.jobs.scope() }))
     }
+}
+
+/// What to say of a change: all of it done, or what was refused and why.
+fn changed(words: &str, asked: usize, refused: &crate::model::Refusals) -> Notice {
+    if refused.is_empty() {
+        return Notice::good(format!("Done: {words}."));
+    }
+    let each: Vec<String> = refused.iter().take(5).map(|(name, why)| format!("{name}: {why}")).collect();
+    let rest = if refused.len() > 5 { format!("; and {} more", refused.len() - 5) } else { String::new() };
+    let text = format!("{words}: {} of {asked} refused. {}{rest}", refused.len(), each.join("; "));
+    Notice { tone: crate::ui::Tone::Waits, text, hint: String::new() }
 }

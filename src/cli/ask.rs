@@ -5,9 +5,11 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::{Arguments, ConfigVerb, Verb, choose, logs, print, run};
+use super::{Arguments, ConfigVerb, Verb, change, choose, logs, print, run};
 use crate::config::Config;
-use crate::model::{Answer, Command, Existing, Failure, FailureKind, Fetch, JobId, Place, Query, Receipt, Scope, Source, Submission};
+use crate::model::{
+    Answer, Command, Existing, Failure, FailureKind, Fetch, JobChange, JobId, NodeChange, Place, Query, Receipt, Scope, Source, Submission,
+};
 use crate::protocol::KeyMap;
 use crate::protocol::action::ROWS;
 use crate::remote::Remote;
@@ -44,29 +46,42 @@ async fn carry_out(arguments: &Arguments, verb: &Verb, config: &Config, remote: 
             warn(jobs.warnings);
             if arguments.json { print::json(&Value::Array(jobs.iter().map(|job| print::job(&job)).collect())) } else { print::jobs(&jobs) }
         }
-        Verb::Submit { script, remote: there, dir, args } => {
+        Verb::Submit { script, remote: there, dir, option, args } => {
             let cluster = cluster().await?;
             let (place, path) = if *there { (Place::Head(cluster.clone()), script.clone()) } else { (Place::Here, absolute(script)?) };
-            let submission = Submission { cluster, place, path, dir: dir.clone(), args: args.clone() };
+            let submission = Submission { cluster, place, path, dir: dir.clone(), args: args.clone(), options: option.clone(), text: None };
             match run::run(remote, Command::Submit(submission)).await? {
-                Receipt::Submitted { job, said } => {
-                    if !said.is_empty() {
-                        let _ = writeln!(std::io::stderr(), "{}", crate::model::text::clean(&said));
-                    }
-                    if arguments.json { print::json(&json!({ "id": job.as_str() })) } else { print::out(format!("{job}\n").as_bytes()) }
-                }
+                Receipt::Submitted { job, said } => change::submitted(arguments.json, &job, &said),
                 _ => Ok(()),
             }
         }
-        Verb::Cancel { jobs } => {
-            let jobs: Vec<JobId> = jobs.iter().map(JobId::new).collect();
-            run::run(remote, Command::Cancel { cluster: cluster().await?, jobs: jobs.clone() }).await?;
-            if arguments.json {
-                let ids: Vec<&str> = jobs.iter().map(JobId::as_str).collect();
-                return print::json(&json!({ "cancelled": ids }));
-            }
-            Ok(())
+        Verb::Cancel { jobs, mine } => {
+            let change = if *mine { JobChange::CancelMine } else { JobChange::Cancel };
+            change::jobs(arguments.json, remote, cluster().await?, change, jobs).await
         }
+        Verb::Hold { jobs } => change::jobs(arguments.json, remote, cluster().await?, JobChange::Hold, jobs).await,
+        Verb::Release { jobs } => change::jobs(arguments.json, remote, cluster().await?, JobChange::Release, jobs).await,
+        Verb::Requeue { jobs } => change::jobs(arguments.json, remote, cluster().await?, JobChange::Requeue, jobs).await,
+        Verb::Signal { name, jobs } => {
+            let name = name.trim_start_matches("SIG").to_owned();
+            change::jobs(arguments.json, remote, cluster().await?, JobChange::Signal(name), jobs).await
+        }
+        Verb::TimeLimit { limit, jobs } => {
+            change::jobs(arguments.json, remote, cluster().await?, JobChange::TimeLimit(limit.clone()), jobs).await
+        }
+        Verb::Nice { value, jobs } => change::jobs(arguments.json, remote, cluster().await?, JobChange::Nice(*value), jobs).await,
+        Verb::Drain { reason, nodes } => {
+            change::nodes(arguments.json, remote, cluster().await?, NodeChange::Drain(reason.clone()), nodes).await
+        }
+        Verb::Resume { nodes } => change::nodes(arguments.json, remote, cluster().await?, NodeChange::Resume, nodes).await,
+        Verb::Why { job } => change::why(arguments.json, remote, cluster().await?, JobId::new(job)).await,
+        Verb::Rerun { job, array, option } => {
+            change::rerun(arguments.json, remote, cluster().await?, &JobId::new(job), array.as_deref(), option).await
+        }
+        Verb::History { text, state, days, everyone } => {
+            change::history(arguments.json, remote, cluster().await?, text.as_deref(), state.as_deref(), *days, *everyone).await
+        }
+        Verb::Outbox { finish } => change::outbox(arguments.json, remote, *finish).await,
         Verb::Logs { what, follow, stderr } => {
             logs::print(remote, cluster().await?, &logs::Wanted { what, follow: *follow, stderr: *stderr }).await
         }

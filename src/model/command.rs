@@ -2,19 +2,37 @@
 
 use std::path::PathBuf;
 
-use super::{ClusterId, Failure, JobId, Place};
+use super::{ClusterId, Failure, JobChange, JobId, NodeChange, Place, Refusals};
 
 /// Something that changes the world.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Command {
     /// Hand a script to a cluster's scheduler.
     Submit(Submission),
-    /// End jobs.
-    Cancel {
+    /// Find out what became of a submission that was cut off, and send it if it never arrived.
+    Finish {
         /// The cluster.
         cluster: ClusterId,
-        /// The jobs.
+        /// The submission's token.
+        token: String,
+    },
+    /// Change jobs.
+    Change {
+        /// The cluster.
+        cluster: ClusterId,
+        /// What to do.
+        change: JobChange,
+        /// To which jobs; none where the change says whose.
         jobs: Vec<JobId>,
+    },
+    /// Change nodes.
+    ChangeNodes {
+        /// The cluster.
+        cluster: ClusterId,
+        /// What to do.
+        change: NodeChange,
+        /// To which nodes.
+        nodes: Vec<String>,
     },
     /// Bring a job's files here.
     Fetch(Fetch),
@@ -45,6 +63,10 @@ pub struct Submission {
     pub dir: Option<String>,
     /// Arguments for the script.
     pub args: Vec<String>,
+    /// Options for the scheduler, which win over the script's directives.
+    pub options: Vec<String>,
+    /// The script itself, where it is not to be read from `path`, which then only names it.
+    pub text: Option<String>,
 }
 
 /// What to do about a file that is there already and differs.
@@ -103,8 +125,13 @@ pub enum Receipt {
         /// What the scheduler printed besides the id, such as warnings.
         said: String,
     },
-    /// The scheduler took the request to end these jobs.
-    Cancelled(Vec<JobId>),
+    /// The scheduler took the change, but for what it refused.
+    Changed {
+        /// How many jobs or nodes it was asked for; 0 where the change says whose.
+        asked: usize,
+        /// What it refused, and why.
+        refused: Refusals,
+    },
     /// The files are here.
     Fetched {
         /// Where they are.

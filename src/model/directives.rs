@@ -27,6 +27,8 @@ pub struct Directives {
     pub time_limit: Option<u64>,
     /// Array specification.
     pub array: Option<String>,
+    /// Slurm's comment.
+    pub comment: Option<String>,
 }
 
 /// The batch systems' prefixes. The first one found in a script is the one whose options count.
@@ -98,6 +100,7 @@ impl Directives {
                 "chdir" => &mut self.work_dir,
                 "partition" => &mut self.partition,
                 "array" => &mut self.array,
+                "comment" => &mut self.comment,
                 "nodes" | "ntasks" | "cpus-per-task" | "time" => {
                     let value = value.or_else(|| words.next().cloned()).unwrap_or_default();
                     let number = value.split('-').next().and_then(|n| n.parse().ok());

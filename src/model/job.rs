@@ -4,7 +4,7 @@
 
 use jiff::Timestamp;
 
-use super::{JobId, SchedulerKind};
+use super::{Change, JobId, SchedulerKind};
 
 /// Slurm's job states; other schedulers' states are mapped to them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord)]
@@ -157,6 +157,12 @@ pub struct NewJob<'a> {
     pub stdout: &'a str,
     /// Path of its standard error, where the answer holds it.
     pub stderr: &'a str,
+    /// The account that pays.
+    pub account: &'a str,
+    /// Quality of service.
+    pub qos: &'a str,
+    /// What it waits for: `afterok:12(unfulfilled)`.
+    pub dependency: &'a str,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -170,7 +176,7 @@ const UNKNOWN_TIME: i64 = i64::MIN;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Row {
-    text: [Span; 11],
+    text: [Span; 14],
     state: JobState,
     nodes: u32,
     cpus: u32,
@@ -188,12 +194,16 @@ pub struct JobTable {
     rows: Vec<Row>,
     /// Lines of the answer that could not be read.
     pub warnings: u32,
+    /// What changed about the user's own jobs since the answer before.
+    pub changes: Vec<Change>,
+    /// Arrays of which tasks have left the queue: array id, tasks that ended well, tasks that did not.
+    pub past: Vec<(String, u32, u32)>,
 }
 
 impl JobTable {
     /// An empty table with room for `jobs` rows and `bytes` of text.
     pub fn with_capacity(jobs: usize, bytes: usize) -> Self {
-        Self { text: String::with_capacity(bytes), rows: Vec::with_capacity(jobs), warnings: 0 }
+        Self { text: String::with_capacity(bytes), rows: Vec::with_capacity(jobs), ..Self::default() }
     }
 
     /// Adds a job. Text past 4 GB in all is dropped and counted as a warning.
@@ -210,8 +220,11 @@ impl JobTable {
             job.work_dir,
             job.stdout,
             job.stderr,
+            job.account,
+            job.qos,
+            job.dependency,
         ];
-        let mut text = [Span { start: 0, len: 0 }; 11];
+        let mut text = [Span { start: 0, len: 0 }; 14];
         for (span, field) in text.iter_mut().zip(fields) {
             let (Ok(start), Ok(len)) = (u32::try_from(self.text.len()), u32::try_from(field.len())) else {
                 self.warnings += 1;
@@ -320,6 +333,18 @@ impl<'a> Job<'a> {
     /// The path of standard error.
     pub fn stderr(&self) -> &'a str {
         self.field(10)
+    }
+    /// The account that pays.
+    pub fn account(&self) -> &'a str {
+        self.field(11)
+    }
+    /// Quality of service.
+    pub fn qos(&self) -> &'a str {
+        self.field(12)
+    }
+    /// What it waits for.
+    pub fn dependency(&self) -> &'a str {
+        self.field(13)
     }
     /// The state.
     pub fn state(&self) -> JobState {

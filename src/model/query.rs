@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Cluster, ClusterId, FileEntry, JobDetail, JobId, JobTable, Link, LogEvent, LogSource, LogStream, NodeTable, Place, Preview};
+use super::{
+    Cluster, ClusterId, FileEntry, JobDetail, JobId, JobTable, Link, LogEvent, LogSource, LogStream, NodeTable, Past, Place, Preview,
+    Recall, Submission, Unsent, Why,
+};
 
 /// Somebody who knows clusters.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
@@ -51,6 +54,29 @@ pub enum Query {
         /// The job.
         job: JobId,
     },
+    /// Why does this job not run? Asked on demand, never in a loop.
+    Why {
+        /// The cluster.
+        cluster: ClusterId,
+        /// The job.
+        job: JobId,
+    },
+    /// How was this job submitted, so that it can be submitted again?
+    Again {
+        /// The cluster.
+        cluster: ClusterId,
+        /// The job.
+        job: JobId,
+    },
+    /// Which jobs were there?
+    History {
+        /// The cluster.
+        cluster: ClusterId,
+        /// Which ones.
+        recall: Recall,
+    },
+    /// Which submissions were cut off?
+    Outbox,
     /// What does it write? (followed, never asked once)
     Log(LogSource, LogStart),
     /// Which log streams does the cluster have?
@@ -84,6 +110,14 @@ pub enum Answer {
     Jobs(Arc<JobTable>),
     /// To [`Query::Detail`].
     Detail(JobDetail),
+    /// To [`Query::Why`].
+    Why(Why),
+    /// To [`Query::Again`].
+    Again(Submission),
+    /// To [`Query::History`], the latest first.
+    History(Vec<Past>),
+    /// To [`Query::Outbox`].
+    Outbox(Vec<Unsent>),
     /// To [`Query::Log`].
     Log(LogEvent),
     /// To [`Query::Streams`].

@@ -5,6 +5,7 @@
 mod answers;
 mod files;
 mod logs;
+mod past;
 mod random;
 #[cfg(test)]
 mod tests;
@@ -93,7 +94,10 @@ impl Demo {
             Query::Streams(_) => Ok(Answer::Streams(self.with_world(|w| logs::streams(w)))),
             Query::Folder { path, .. } => files::folder(&path),
             Query::Preview { path, .. } => files::preview(&path),
-            Query::Clusters(_) | Query::Link(_) | Query::Log(..) => Err(missing("the simulation")),
+            Query::Why { job, .. } => self.with_world(|w| past::why(w, &job)).map(Answer::Why),
+            Query::Again { cluster, job } => self.with_world(|w| past::again(w, cluster, &job)).map(Answer::Again),
+            Query::History { recall, .. } => Ok(Answer::History(self.with_world(|w| past::history(w, &recall)))),
+            Query::Clusters(_) | Query::Link(_) | Query::Log(..) | Query::Outbox => Err(missing("the simulation")),
         };
         tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(missing("the simulation")))
     }
@@ -158,8 +162,9 @@ impl Demo {
 fn cluster_of(query: &Query) -> Option<&ClusterId> {
     match query {
         Query::Nodes(c) | Query::Streams(c) | Query::Link(c) | Query::Jobs { cluster: c, .. } | Query::Detail { cluster: c, .. } => Some(c),
+        Query::Why { cluster: c, .. } | Query::Again { cluster: c, .. } | Query::History { cluster: c, .. } => Some(c),
         Query::Folder { place: Place::Head(c), .. } | Query::Preview { place: Place::Head(c), .. } => Some(c),
-        Query::Clusters(_) | Query::Log(..) | Query::Folder { .. } | Query::Preview { .. } => None,
+        Query::Clusters(_) | Query::Outbox | Query::Log(..) | Query::Folder { .. } | Query::Preview { .. } => None,
     }
 }
 
@@ -193,9 +198,10 @@ impl Remote for Demo {
             tokio::time::sleep(Duration::from_millis(120)).await;
             let done = match command {
                 Command::Submit(submission) => demo.with_world(|w| answers::submit(w, &submission)),
-                Command::Cancel { jobs, .. } => demo.with_world(|w| answers::cancel(w, &jobs)).map(|()| Receipt::Cancelled(jobs)),
+                Command::Change { change, jobs, .. } => demo.with_world(|w| past::change(w, &change, &jobs)),
+                Command::ChangeNodes { .. } => Err(missing("changing nodes")),
                 Command::Fetch(fetch) => demo.with_world(|w| files::fetch(w, &fetch)),
-                Command::Reply { .. } | Command::Reconnect(_) => Ok(Receipt::Noted),
+                Command::Reply { .. } | Command::Reconnect(_) | Command::Finish { .. } => Ok(Receipt::Noted),
             };
             done.map_or_else(Progress::Failed, Progress::Done)
         };

@@ -4,6 +4,7 @@
 
 mod backend;
 mod directory;
+mod memory;
 mod output;
 mod submit;
 
@@ -15,13 +16,15 @@ use futures::stream::{self, BoxStream, StreamExt};
 
 use crate::config::Config;
 use crate::model::{
-    Answer, Cluster, ClusterId, Command, Failure, FailureKind, Link, LogSource, Place, Progress, Query, Receipt, Scope, Source,
+    Answer, Cluster, ClusterId, Command, Failure, FailureKind, Link, LogSource, Place, Progress, Query, Receipt, Refusals, Scope, Source,
+    Submission,
 };
 
 use super::Remote;
 use super::demo::Demo;
 use super::host::Host;
 use super::local::LocalHost;
+use super::record::Record;
 use super::runner::Runner;
 use directory::Directory;
 
@@ -34,6 +37,7 @@ pub struct Live {
 struct Inner {
     directory: Directory,
     here: Arc<dyn Host>,
+    record: Arc<Record>,
     demo: Option<Demo>,
     #[cfg(feature = "aws")]
     aws: super::aws::Aws,
@@ -50,6 +54,7 @@ impl Live {
             inner: Arc::new(Inner {
                 directory,
                 here,
+                record: Arc::new(Record::at(Record::default_path())),
                 demo,
                 #[cfg(feature = "aws")]
                 aws,
@@ -94,10 +99,21 @@ impl Inner {
                 nodes.await.map(|nodes| Answer::Nodes(Arc::new(nodes)))
             }
             Query::Jobs { cluster, scope } => {
-                let jobs = self.directory.backend(&cluster)?.jobs(scope, false).await?;
-                Ok(Answer::Jobs(Arc::new(jobs)))
+                let backend = self.directory.backend(&cluster)?;
+                let jobs = backend.jobs(scope, false).await?;
+                Ok(Answer::Jobs(Arc::new(memory::noted(&self.record, &backend, &cluster, scope, jobs).await)))
             }
             Query::Detail { cluster, job } => self.directory.backend(&cluster)?.detail(job).await.map(Answer::Detail),
+            Query::Why { cluster, job } => self.directory.backend(&cluster)?.why(&job).await.map(Answer::Why),
+            Query::Again { cluster, job } => {
+                let again = self.directory.backend(&cluster)?.again(&job).await?;
+                Ok(Answer::Again(Submission { cluster, ..again }))
+            }
+            Query::History { cluster, recall } => {
+                let backend = self.directory.backend(&cluster)?;
+                memory::recall(&self.record, &backend, cluster, recall).await.map(Answer::History)
+            }
+            Query::Outbox => memory::unsent(&self.record).await.map(Answer::Outbox),
             Query::Streams(cluster) => self.streams(&cluster).await.map(Answer::Streams),
             Query::Folder { place, path } => {
                 let (path, entries) = self.host(&place)?.folder(path).await?;
@@ -193,7 +209,8 @@ impl Inner {
     fn run(self: Arc<Self>, command: Command) -> BoxStream<'static, Progress> {
         let cluster = match &command {
             Command::Submit(submission) => &submission.cluster,
-            Command::Cancel { cluster, .. } | Command::Reply { cluster, .. } | Command::Reconnect(cluster) => cluster,
+            Command::Finish { cluster, .. } | Command::Change { cluster, .. } | Command::ChangeNodes { cluster, .. } => cluster,
+            Command::Reply { cluster, .. } | Command::Reconnect(cluster) => cluster,
             Command::Fetch(fetch) => &fetch.cluster,
         };
         if let Some(demo) = self.is_simulated(cluster) {
@@ -204,15 +221,26 @@ impl Inner {
             Err(failure) => return ended(Progress::Failed(failure)),
         };
         match command {
-            Command::Submit(submission) => submit::run(backend, submission),
-            Command::Cancel { jobs, .. } => async move {
-                match backend.cancel(&jobs).await {
-                    Ok(()) => Progress::Done(Receipt::Cancelled(jobs)),
-                    Err(failure) => Progress::Failed(failure),
-                }
+            Command::Submit(submission) => submit::run(backend, self.record.clone(), submission, None),
+            Command::Finish { token, .. } => {
+                let record = self.record.clone();
+                let found = async move {
+                    match memory::take(&record, token).await {
+                        Ok(Some(draft)) => submit::run(backend, record, draft.submission, Some(draft.token)),
+                        Ok(None) => ended(Progress::Done(Receipt::Noted)),
+                        Err(failure) => ended(Progress::Failed(failure)),
+                    }
+                };
+                stream::once(found).flatten().boxed()
             }
-            .into_stream()
-            .boxed(),
+            Command::Change { change, jobs, .. } => {
+                let asked = jobs.len();
+                changed(asked, async move { backend.change(change, jobs).await })
+            }
+            Command::ChangeNodes { change, nodes, .. } => {
+                let asked = nodes.len();
+                changed(asked, async move { backend.change_nodes(change, nodes).await })
+            }
             Command::Fetch(fetch) => output::fetch(backend, fetch),
             Command::Reply { prompt, text, .. } => {
                 backend.host().reply(prompt, text);
@@ -248,9 +276,10 @@ impl Remote for Live {
 /// The cluster that a question is about.
 fn cluster_of(query: &Query) -> Option<&ClusterId> {
     match query {
-        Query::Clusters(_) => None,
+        Query::Clusters(_) | Query::Outbox => None,
         Query::Link(cluster) | Query::Nodes(cluster) | Query::Streams(cluster) => Some(cluster),
-        Query::Jobs { cluster, .. } | Query::Detail { cluster, .. } => Some(cluster),
+        Query::Jobs { cluster, .. } | Query::Detail { cluster, .. } | Query::Why { cluster, .. } => Some(cluster),
+        Query::Again { cluster, .. } | Query::History { cluster, .. } => Some(cluster),
         Query::Log(LogSource::Output { cluster, .. } | LogSource::Stream { cluster, .. }, _) => Some(cluster),
         Query::Folder { place, .. } | Query::Preview { place, .. } | Query::Log(LogSource::File { place, .. }, _) => match place {
             Place::Here => None,
@@ -271,6 +300,17 @@ fn without_aws() -> Failure {
 
 fn failed(failure: Failure) -> BoxStream<'static, Result<Answer, Failure>> {
     stream::once(std::future::ready(Err(failure))).chain(stream::pending()).boxed()
+}
+
+fn changed(asked: usize, work: impl Future<Output = Result<Refusals, Failure>> + Send + 'static) -> BoxStream<'static, Progress> {
+    async move {
+        match work.await {
+            Ok(refused) => Progress::Done(Receipt::Changed { asked, refused }),
+            Err(failure) => Progress::Failed(failure),
+        }
+    }
+    .into_stream()
+    .boxed()
 }
 
 fn ended(progress: Progress) -> BoxStream<'static, Progress> {

@@ -13,7 +13,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::model::{
-    Directives, Failure, FailureKind, JobDetail, JobId, JobState, JobTable, NewJob, Node, NodePhase, NodeTable, SchedulerKind, Scope,
+    Directives, Failure, FailureKind, JobChange, JobDetail, JobId, JobState, JobTable, NewJob, Node, NodePhase, NodeTable, Refusals,
+    SchedulerKind, Scope,
 };
 use crate::remote::local::trouble;
 use crate::remote::scheduler::Fill;
@@ -130,8 +131,8 @@ impl Runner {
         })
     }
 
-    /// Queues a script. Its working directory is `dir`, else what its directives say, else its own folder.
-    pub fn submit(&self, script: &Path, dir: Option<&Path>, args: &[String]) -> Result<(JobId, String), Failure> {
+    /// Queues a script, once for each token. Its working directory is `dir`, else what its directives say, else its own folder.
+    pub fn submit(&self, script: &Path, dir: Option<&Path>, args: &[String], token: &str) -> Result<(JobId, String), Failure> {
         let script = fs::canonicalize(script).map_err(|error| trouble::at(script, &error))?;
         let bytes = fs::read(&script).map_err(|error| trouble::at(&script, &error))?;
         let text = String::from_utf8_lossy(&bytes);
@@ -166,6 +167,10 @@ impl Runner {
         let name = directives.name.clone().or_else(|| Some(script.file_name()?.to_string_lossy().into_owned())).unwrap_or_default();
         let limit = directives.array.as_deref().and_then(|a| a.split_once('%')).and_then(|(_, n)| n.parse().ok());
         let lock = state::lock(&self.dir)?;
+        // Asked again, the same submission is the same job.
+        if let Some(known) = state::load(&self.dir)?.jobs.iter().find(|entry| !token.is_empty() && entry.spec.token == token) {
+            return Ok((JobId::new(known.spec.number.to_string()), String::new()));
+        }
         let number = state::next(&self.dir)?;
         let user = machine::user();
         let work = work_dir.display().to_string();
@@ -189,6 +194,7 @@ impl Runner {
             let stderr = directives.error.as_deref().map_or_else(|| Ok(stdout.clone()), path)?;
             let spec = Spec {
                 id,
+                token: token.to_owned(),
                 number,
                 array_job_id: array_job_id.clone(),
                 array_task_id,
@@ -209,6 +215,20 @@ impl Runner {
         drop(lock);
         dispatch::dispatch(&self.dir, &self.program)?;
         Ok((JobId::new(number.to_string()), String::new()))
+    }
+
+    /// Changes jobs, as far as a queue without a scheduler can.
+    pub fn change(&self, change: &JobChange, ids: &[JobId]) -> Result<Refusals, Failure> {
+        match change {
+            JobChange::Cancel => self.cancel(ids).map(|()| Vec::new()),
+            JobChange::CancelMine => {
+                let open = dispatch::look(&self.dir)?;
+                let ids: Vec<JobId> = open.jobs.iter().filter(|e| !e.state().is_over()).map(|e| JobId::new(&e.spec.id)).collect();
+                self.cancel(&ids).map(|()| Vec::new())
+            }
+            other => Err(Failure::new(FailureKind::Unsupported, "local", format!("{other} is not possible on this machine's own queue"))
+                .hint("It knows submit and cancel; a cluster knows more.")),
+        }
     }
 
     /// Ends jobs: a waiting one leaves the queue, a running one's whole process group is ended.
@@ -268,9 +288,9 @@ fn push(table: &mut JobTable, entry: &Entry, host: &str) {
         started,
         time_used: Some(started.map_or(0, |s| u64::try_from(until - s).unwrap_or(0))),
         time_limit: spec.time_limit,
-        priority: None,
         work_dir: &spec.work_dir,
         stdout: &spec.stdout,
         stderr: &spec.stderr,
+        ..NewJob::default()
     });
 }

@@ -76,11 +76,11 @@ fn cancelling_asks_first_and_no_is_the_default() {
     stage.keys("enter");
     assert!(stage.effects.is_empty());
     stage.keys("c y");
-    let command = Command::Cancel { cluster: prod(), jobs: vec![JobId::new("101")] };
+    let command = Command::Change { cluster: prod(), change: qdeck::model::JobChange::Cancel, jobs: vec![JobId::new("101")] };
     let [Effect::Run(id, run)] = stage.effects.as_slice() else { panic!("{:?}", stage.effects) };
     assert_eq!(*run, command);
     let id = *id;
-    stage.send(Event::Progressed { id, progress: Progress::Done(Receipt::Cancelled(vec![JobId::new("101")])) });
+    stage.send(Event::Progressed { id, progress: Progress::Done(Receipt::Changed { asked: 1, refused: Vec::new() }) });
     assert!(matches!(stage.effects.last(), Some(Effect::Refresh(Query::Jobs { .. }))));
     // What has ended cannot be cancelled.
     stage.keys("G c");

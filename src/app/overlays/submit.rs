@@ -22,10 +22,14 @@ pub(in crate::app) struct SubmitForm {
     preview: Option<Preview>,
     directives: Directives,
     failure: Option<Failure>,
-    dir: Field,
-    args: Field,
-    at_args: bool,
+    /// Directory, scheduler options, script arguments, as `LABELS`.
+    fields: [Field; 3],
+    at: usize,
+    /// The script itself, where it is a job's that is submitted again.
+    text: Option<String>,
 }
+
+const LABELS: [&str; 3] = ["Directory", "Options", "Arguments"];
 
 impl SubmitForm {
     pub(in crate::app) fn new(cluster: ClusterId, place: Place, path: String, preview: Option<Preview>) -> Self {
@@ -36,14 +40,24 @@ impl SubmitForm {
             preview: None,
             directives: Directives::default(),
             failure: None,
-            dir: Field::default(),
-            args: Field::default(),
-            at_args: true,
+            fields: Default::default(),
+            at: 2,
+            text: None,
         };
         if let Some(preview) = preview {
             form.take(preview);
         }
         form
+    }
+
+    /// A job as it was submitted, to be submitted again as it was or changed.
+    pub(in crate::app) fn again(submission: Submission) -> Self {
+        let words = |words: &[String]| Field::new(words.iter().map(|w| quoted(w)).collect::<Vec<_>>().join(" "));
+        let text = submission.text.clone().unwrap_or_default();
+        let preview = Preview { size: text.len() as u64, text, is_binary: false };
+        let fields = [Field::new(submission.dir.unwrap_or_default()), words(&submission.options), words(&submission.args)];
+        let form = Self::new(submission.cluster, submission.place, submission.path, Some(preview));
+        Self { fields, at: 1, text: submission.text, ..form }
     }
 
     fn take(&mut self, preview: Preview) {
@@ -60,18 +74,18 @@ impl SubmitForm {
     }
 
     fn send(&self) -> Vec<Intent> {
-        let args = match shell_words::split(self.args.text()) {
-            Ok(args) => args,
-            Err(_) => {
-                let hint = "Close the quote, or put a backslash before it.";
-                let notice = Notice { tone: Tone::Bad, text: "The arguments have an open quote.".into(), hint: hint.into() };
-                return vec![Intent::Note(notice)];
-            }
+        let [dir, options, args] = &self.fields;
+        let (Ok(options), Ok(args)) = (shell_words::split(options.text()), shell_words::split(args.text())) else {
+            let hint = "Close the quote, or put a backslash before it.";
+            let text = "The options or the arguments have an open quote.".into();
+            return vec![Intent::Note(Notice { tone: Tone::Bad, text, hint: hint.into() })];
         };
-        let dir = Some(self.dir.text().trim().to_owned()).filter(|d| !d.is_empty());
-        let submission = Submission { cluster: self.cluster.clone(), place: self.place.clone(), path: self.path.clone(), dir, args };
+        let dir = Some(dir.text().trim().to_owned()).filter(|d| !d.is_empty());
+        let (cluster, place, path) = (self.cluster.clone(), self.place.clone(), self.path.clone());
+        let submission = Submission { cluster, place, path, dir, args, options, text: self.text.clone() };
+        let run = Intent::Run(Command::Submit(submission), format!("submitting {}", self.name()));
         // The form and the picker below it have done their work.
-        vec![Intent::Close, Intent::Close, Intent::Run(Command::Submit(submission), format!("submitting {}", self.name()))]
+        if self.text.is_some() { vec![Intent::Close, run] } else { vec![Intent::Close, Intent::Close, run] }
     }
 
     /// The command in the words of the cluster's scheduler.
@@ -81,14 +95,16 @@ impl SubmitForm {
             Some(SchedulerKind::GridEngine | SchedulerKind::Pbs) => "qsub ".to_owned(),
             Some(SchedulerKind::Slurm) | None => "sbatch ".to_owned(),
         };
-        let dir = self.dir.text().trim();
+        let [dir, options, args] = self.fields.each_ref().map(|field| field.text().trim());
+        if !options.is_empty() {
+            words.push_str(&format!("{options} "));
+        }
         if !dir.is_empty() {
             words.push_str(&format!("--chdir={} ", quoted(dir)));
         }
         words.push_str(&quoted(self.name()));
-        if !self.args.text().trim().is_empty() {
-            words.push(' ');
-            words.push_str(self.args.text().trim());
+        if !args.is_empty() {
+            words.push_str(&format!(" {args}"));
         }
         words
     }
@@ -104,16 +120,17 @@ impl Overlay for SubmitForm {
             Key::Esc => return vec![Intent::Close],
             Key::Char('c') if chord.ctrl => return vec![Intent::Close],
             Key::Enter => return self.send(),
-            Key::Tab | Key::BackTab | Key::Up | Key::Down => self.at_args = !self.at_args,
+            Key::Tab | Key::Down => self.at = (self.at + 1) % LABELS.len(),
+            Key::BackTab | Key::Up => self.at = (self.at + LABELS.len() - 1) % LABELS.len(),
             _ => {
-                if self.at_args { &mut self.args } else { &mut self.dir }.press(chord);
+                self.fields[self.at].press(chord);
             }
         }
         Vec::new()
     }
 
     fn paste(&mut self, text: &str) {
-        if self.at_args { &mut self.args } else { &mut self.dir }.insert(text);
+        self.fields[self.at].insert(text);
     }
 
     fn answered(&mut self, query: &Query, result: &Result<Answer, Failure>) {
@@ -151,9 +168,9 @@ impl Overlay for SubmitForm {
             }
         }
         let right = Rect { x: inner.x + left + 1, width: inner.width.saturating_sub(left + 1), height: script.height, ..inner };
-        let fields = [("Directory", &self.dir, !self.at_args), ("Arguments", &self.args, self.at_args)];
         let mut y = right.y;
-        for (label, field, here) in fields {
+        for (i, (label, field)) in LABELS.into_iter().zip(&self.fields).enumerate() {
+            let here = i == self.at;
             put(buf, right.x, y, label, 11, look.style(if here { Tone::Key } else { Tone::Dim }));
             let room = right.width.saturating_sub(11);
             if here {

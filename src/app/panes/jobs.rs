@@ -7,9 +7,9 @@ use ratatui::layout::Rect;
 
 use super::{Look, job_tone, prose, select, trouble, waiting};
 use crate::app::intent::Intent;
-use crate::app::overlays::{Confirm, Details, FetchForm};
+use crate::app::verbs::{Target, on_jobs};
 use crate::model::duration::{slurm, thousands};
-use crate::model::{Arrangement, ClusterId, Column, Command, Job, JobId, JobState, JobTable, Order, Query, Scope, Wish};
+use crate::model::{Arrangement, ClusterId, Column, Job, JobId, JobTable, Order, Query, Scope, Wish};
 use crate::protocol::{Action, Effect};
 use crate::ui::{Cursor, Cut, Tone, fit, frame, put, width};
 
@@ -168,7 +168,10 @@ impl Jobs {
                 self.shown = None;
                 Vec::new()
             }
-            _ => self.selected().map_or_else(Vec::new, |(cluster, job)| on_job(action, cluster, &job, dest)),
+            _ => self.selected().map_or_else(Vec::new, |(cluster, job)| {
+                let target = Target { id: job.job_id(), job, tasks: 1 };
+                on_jobs(action, cluster, &[target], dest)
+            }),
         }
     }
 
@@ -342,46 +345,5 @@ fn draw_job(buf: &mut Buffer, area: Rect, y: u16, job: &Job<'_>, widths: &Widths
         let pad = if *right { room.saturating_sub(u16::try_from(width(&text)).unwrap_or(0)) } else { 0 };
         put(buf, x + pad, y, &text, *room - pad, style);
         x += room + 1;
-    }
-}
-
-/// What an action means for one job.
-fn on_job(action: Action, cluster: &ClusterId, job: &Job<'_>, dest: &str) -> Vec<Intent> {
-    let id = job.job_id();
-    match action {
-        Action::Open => vec![Intent::Open(Box::new(Details::job(cluster.clone(), job)))],
-        Action::Copy => vec![Intent::Effect(Effect::Copy(id.to_string()))],
-        Action::ShowLog => vec![Intent::Do(Action::FocusLogs)],
-        Action::OtherOutput => vec![Intent::Do(Action::LogOther)],
-        Action::Fetch => vec![Intent::Open(Box::new(FetchForm::new(cluster.clone(), job, dest)))],
-        Action::Cancel if job.state().is_over() => {
-            vec![Intent::Note(crate::app::notices::Notice::plain(format!("Job {id} has ended already: {}.", job.state().long())))]
-        }
-        Action::Cancel => {
-            let what = match job.state() {
-                JobState::Running | JobState::Completing | JobState::Suspended => format!(
-                    "It has run for {} on {}. Its processes are ended and what it has not written is lost.",
-                    job.time_used().map_or_else(|| "an unknown time".into(), slurm),
-                    if job.node_list().is_empty() { "its node" } else { job.node_list() },
-                ),
-                _ => "It has not started. It leaves the queue.".to_owned(),
-            };
-            let array = if job.id().contains("_[") { " All waiting tasks of this array are cancelled." } else { "" };
-            let command = Command::Cancel { cluster: cluster.clone(), jobs: vec![id.clone()] };
-            vec![Intent::Open(Box::new(Confirm::dangerous(
-                format!("Cancel job {id}?"),
-                format!(
-                    "{}  {}  of {} in {} on {}.\n{what}{array}",
-                    job.name(),
-                    job.state().long(),
-                    job.user(),
-                    job.partition(),
-                    cluster.name()
-                ),
-                "cancel the job",
-                vec![Intent::Run(command, format!("cancelling {id}"))],
-            )))]
-        }
-        _ => Vec::new(),
     }
 }

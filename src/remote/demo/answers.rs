@@ -92,7 +92,7 @@ pub(super) fn nodes(world: &World) -> NodeTable {
 }
 
 /// `18240`, `18240_7`, `18240_[8-99]`.
-fn id_of(job: &SimJob, out: &mut String) {
+pub(super) fn id_of(job: &SimJob, out: &mut String) {
     out.clear();
     let _ = match job.array {
         Some((array, next, left)) if left > 0 => write!(out, "{array}_[{next}-{}]", next + left - 1),
@@ -132,8 +132,9 @@ pub(super) fn jobs(world: &World, mine: bool) -> JobTable {
             time_limit: Some(86_400),
             priority: Some(u64::from(100_000 - job.id % 1_000)),
             work_dir: &dir,
-            stdout: "",
-            stderr: "",
+            account: if job.user % 3 == 0 { "cfd" } else { "ml" },
+            qos: "normal",
+            ..NewJob::default()
         });
     }
     table
@@ -158,7 +159,7 @@ fn places_of(world: &World, job: &SimJob, out: &mut String) {
     }
 }
 
-fn dir_of(world: &World, job: &SimJob, out: &mut String) {
+pub(super) fn dir_of(world: &World, job: &SimJob, out: &mut String) {
     out.clear();
     let home = if job.user == 0 { HOME } else { "/home" };
     let _ = match job.user {
@@ -167,7 +168,7 @@ fn dir_of(world: &World, job: &SimJob, out: &mut String) {
     };
 }
 
-fn reason_of(job: &SimJob) -> &'static str {
+pub(super) fn reason_of(job: &SimJob) -> &'static str {
     match job.state {
         JobState::Pending => REASONS[usize::from(job.reason)],
         JobState::Failed => "NonZeroExitCode",

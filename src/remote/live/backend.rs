@@ -5,10 +5,13 @@ use std::time::Duration;
 
 use tokio::sync::OnceCell;
 
-use crate::model::{Failure, FailureKind, JobDetail, JobId, JobTable, NodeTable, SchedulerKind, Scope};
+use crate::model::{
+    Failure, FailureKind, JobChange, JobDetail, JobId, JobTable, NodeChange, NodeTable, Past, Place, Refusals, SchedulerKind, Scope,
+    Submission, Why,
+};
 use crate::remote::host::Host;
 use crate::remote::runner::Runner;
-use crate::remote::scheduler::{self, Ask, Scheduler};
+use crate::remote::scheduler::{self, Ask, Handing, Scheduler, Sent};
 
 /// slurmctld's own patience (MessageTimeout on ParallelCluster) is a minute; past that nothing comes any more.
 const PATIENCE: Duration = Duration::from_secs(70);
@@ -94,26 +97,66 @@ impl Backend {
         }
     }
 
-    pub(super) async fn submit(&self, path: String, dir: Option<String>, args: Vec<String>) -> Result<(JobId, String), Failure> {
-        let sent = self.batch(|scheduler| scheduler.submit(&path, dir.as_deref(), &args)).await.map_err(|failure| match failure.kind {
-            // The script may have been taken before the line broke: trying again by itself could run it twice.
-            FailureKind::TimedOut | FailureKind::Stopped | FailureKind::Unreachable if !failure.what.contains("slurm controller") => {
-                failure.hint("The answer was lost and the job may be in the queue: look there before you submit again.")
+    /// Whether the queue is on another machine.
+    pub(super) fn is_remote(&self) -> bool {
+        matches!(self, Self::Batch { host, .. } if host.place() != Place::Here)
+    }
+
+    /// Hands a script over. The outer error is a lost connection, after which nobody knows; the inner one is an answer.
+    pub(super) async fn submit(&self, script: &Handing<'_>) -> Result<Result<Sent, Failure>, Failure> {
+        match (self.scheduler().await?, self) {
+            (Some(scheduler), Self::Batch { name, host, .. }) => {
+                let ask = scheduler.submit(script);
+                let said = host.sh(ask.script, PATIENCE).await?;
+                Ok((ask.read)(&said).map_err(|failure| placed(failure, name)))
             }
-            _ => failure,
-        });
-        match sent? {
-            Some(receipt) => Ok(receipt),
-            None => self.runner(move |runner| runner.submit(path.as_ref(), dir.as_deref().map(str::as_ref), &args)).await,
+            _ => {
+                let (path, dir, args) = (script.path.to_owned(), script.dir.map(str::to_owned), script.args.to_vec());
+                let token = script.token.to_owned();
+                let sent = self.runner(move |runner| runner.submit(path.as_ref(), dir.as_deref().map(str::as_ref), &args, &token)).await;
+                Ok(sent.map(|(job, said)| Sent::Taken(job, said)))
+            }
         }
     }
 
-    pub(super) async fn cancel(&self, jobs: &[JobId]) -> Result<(), Failure> {
-        if self.batch(|scheduler| scheduler.cancel(jobs)).await?.is_some() {
-            return Ok(());
+    pub(super) async fn change(&self, change: JobChange, jobs: Vec<JobId>) -> Result<Refusals, Failure> {
+        if let Some(refused) = self.batch(|scheduler| scheduler.change(&change, &jobs)).await? {
+            return Ok(refused);
         }
-        let jobs = jobs.to_vec();
-        self.runner(move |runner| runner.cancel(&jobs)).await
+        self.runner(move |runner| runner.change(&change, &jobs)).await
+    }
+
+    pub(super) async fn change_nodes(&self, change: NodeChange, nodes: Vec<String>) -> Result<Refusals, Failure> {
+        let done = self.batch(|scheduler| scheduler.change_nodes(&change, &nodes)).await?;
+        done.ok_or_else(|| Failure::new(FailureKind::Unsupported, "local", "this machine is the only node of its queue"))
+    }
+
+    /// How jobs ended. The runner's own files hold it all, so it is never asked.
+    pub(super) async fn ended(&self, jobs: &[JobId]) -> Result<Vec<Past>, Failure> {
+        Ok(self.batch(|scheduler| scheduler.ended(jobs)).await?.unwrap_or_default())
+    }
+
+    /// What the scheduler's accounting remembers; `None` without accounting.
+    pub(super) async fn accounting(&self, since: i64, everyone: bool) -> Result<Option<Vec<Past>>, Failure> {
+        match (self.scheduler().await?, self) {
+            (Some(scheduler), Self::Batch { name, host, .. }) => match scheduler.accounting(since, everyone) {
+                Some(ask) => run(host, name, ask).await.map(Some),
+                None => Ok(None),
+            },
+            _ => Ok(None),
+        }
+    }
+
+    pub(super) async fn why(&self, job: &JobId) -> Result<Why, Failure> {
+        let why = self.batch(|scheduler| scheduler.why(job)).await?;
+        why.ok_or_else(|| {
+            Failure::new(FailureKind::Unsupported, "local", "a job of this machine waits for free CPUs, in the order of submission")
+        })
+    }
+
+    pub(super) async fn again(&self, job: &JobId) -> Result<Submission, Failure> {
+        let again = self.batch(|scheduler| scheduler.again(job)).await?;
+        again.ok_or_else(|| Failure::new(FailureKind::Unsupported, "local", "submitting a job of this machine again is not possible yet"))
     }
 }
 

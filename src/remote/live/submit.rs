@@ -1,61 +1,250 @@
-//! A submission: uploads the script if it lies elsewhere, then hands it to the scheduler.
+//! A submission: written down, uploaded if the script lies elsewhere, handed to the scheduler until it is known what became of it.
+//!
+//! The scheduler's script makes one job of one token however often it runs, so whatever breaks is simply tried again.
 
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::channel::mpsc::{UnboundedSender, unbounded};
 use futures::stream::{self, BoxStream, StreamExt};
 
 use super::at_home;
 use super::backend::Backend;
 use crate::model::text::quoted;
-use crate::model::{Failure, FailureKind, Place, Progress, Receipt, Submission};
+use crate::model::{Directives, Failure, FailureKind, JobId, Place, Progress, Receipt, Submission};
+use crate::remote::record::Record;
+use crate::remote::scheduler::{Handing, Sent};
 
 /// Below the home folder on the head node: uploaded scripts, each in a folder of its own so that no name meets another.
 const UPLOADS: &str = "qdeck-uploads";
+/// How long a connection that is not there is waited for before anything was sent, and after.
+const BEFORE: Duration = Duration::from_secs(30);
+const AFTER: Duration = Duration::from_secs(600);
+/// Schedulers take no longer script (Slurm's max_script_size).
+const LONGEST: u64 = 4 << 20;
 
-/// Submits, step by step.
-pub(super) fn run(backend: Backend, submission: Submission) -> BoxStream<'static, Progress> {
-    let uploads = submission.place == Place::Here && matches!(backend, Backend::Batch { .. }) && backend.host().place() != Place::Here;
-    let step = if uploads { "uploading the script" } else { "handing it to the scheduler" };
+/// Submits, step by step. With a token it goes on with a submission that was cut off.
+pub(super) fn run(backend: Backend, record: Arc<Record>, submission: Submission, token: Option<String>) -> BoxStream<'static, Progress> {
+    let (say, said) = unbounded();
     let work = async move {
-        match submit(&backend, &submission, uploads).await {
-            Ok(receipt) => Progress::Done(receipt),
+        match Sending::begin(backend, record, submission, token, say).await {
+            Ok(mut sending) => sending.end().await,
             Err(failure) => Progress::Failed(failure),
         }
     };
-    stream::once(std::future::ready(Progress::Step(step.into()))).chain(stream::once(work)).boxed()
+    stream::select(said, stream::once(work)).boxed()
 }
 
-async fn submit(backend: &Backend, submission: &Submission, uploads: bool) -> Result<Receipt, Failure> {
-    let here = submission.place == Place::Here;
-    let path = if uploads {
-        upload(backend, &submission.path).await?
-    } else if here {
-        at_home(submission.path.as_ref()).display().to_string()
-    } else {
-        submission.path.clone()
-    };
-    let (job, said) = backend.submit(path, submission.dir.clone(), submission.args.clone()).await?;
-    Ok(Receipt::Submitted { job, said })
+/// A submission that is written down.
+struct Sending {
+    backend: Backend,
+    record: Arc<Record>,
+    submission: Submission,
+    token: String,
+    /// Where the script is on the host, once it is there.
+    path: Option<String>,
+    say: UnboundedSender<Progress>,
 }
 
-async fn upload(backend: &Backend, path: &str) -> Result<String, Failure> {
-    let from = at_home(path.as_ref());
-    let wrong = |what: &str| Failure::new(FailureKind::NotFound, path, what);
-    let name = from.file_name().ok_or_else(|| wrong("is no file"))?.to_string_lossy().into_owned();
-    if !from.is_file() {
-        return Err(wrong("there is no such file on this machine").hint("With --remote the path is taken on the head node."));
+/// Why an attempt did not come to an end.
+enum Trouble {
+    /// Nothing was sent, and will not be.
+    Refused(Failure),
+    /// The way there is broken.
+    Broken(Failure),
+    /// It was sent, or may have been.
+    Unsure(String),
+}
+
+impl Sending {
+    async fn begin(
+        backend: Backend,
+        record: Arc<Record>,
+        mut submission: Submission,
+        token: Option<String>,
+        say: UnboundedSender<Progress>,
+    ) -> Result<Self, Failure> {
+        let is_new = token.is_none();
+        let token = token.unwrap_or_else(new_token);
+        // The script as it is now is what was confirmed: what happens to the file later does not matter.
+        if is_new && submission.text.is_none() && submission.place == Place::Here && backend.is_remote() {
+            submission.text = read(&submission.path).await?;
+        }
+        if is_new {
+            let (record, token, submission) = (record.clone(), token.clone(), submission.clone());
+            blocking(move || record.begin(&token, &submission)).await?;
+        }
+        Ok(Self { backend, record, submission, token, path: None, say })
     }
+
+    fn step(&self, words: String) {
+        let _ = self.say.unbounded_send(Progress::Step(words));
+    }
+
+    async fn end(&mut self) -> Progress {
+        let (begun, mut pause, mut sent) = (Instant::now(), Duration::from_millis(500), false);
+        loop {
+            let (words, patience) = match self.attempt(&mut sent).await {
+                Ok((job, said)) => {
+                    self.settle(Ok(job.clone())).await;
+                    return Progress::Done(Receipt::Submitted { job, said });
+                }
+                Err(Trouble::Refused(failure)) => {
+                    self.settle(Err(failure.what.clone())).await;
+                    return Progress::Failed(failure);
+                }
+                Err(Trouble::Broken(failure)) if !sent && begun.elapsed() >= BEFORE => {
+                    self.settle(Err(failure.what.clone())).await;
+                    return Progress::Failed(failure);
+                }
+                Err(Trouble::Broken(failure)) => (failure.what, AFTER),
+                Err(Trouble::Unsure(why)) => (why, AFTER),
+            };
+            if begun.elapsed() >= patience {
+                let what = format!("it is not known whether the job was taken: {words}");
+                let hint = "qdeck has written it down and asks again at its next start; `qdeck outbox` shows it.";
+                return Progress::Failed(Failure::new(FailureKind::Unreachable, self.submission.cluster.as_str(), what).hint(hint));
+            }
+            self.step(format!("{words}; asking what became of it"));
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(10));
+        }
+    }
+
+    /// Goes from where it is to the scheduler's answer.
+    async fn attempt(&mut self, sent: &mut bool) -> Result<(JobId, String), Trouble> {
+        // Who the scheduler is must be known before anything is sent.
+        self.backend.scheduler().await.map_err(broken)?;
+        let path = match &self.path {
+            Some(path) => path.clone(),
+            None => {
+                let path = self.placed().await.map_err(broken)?;
+                self.path.insert(path).clone()
+            }
+        };
+        self.step("handing it to the scheduler".into());
+        let comment = self.comment(&path).await;
+        *sent = true;
+        let submission = &self.submission;
+        let handing = Handing {
+            path: &path,
+            dir: submission.dir.as_deref(),
+            args: &submission.args,
+            options: &submission.options,
+            token: &self.token,
+            comment: comment.as_deref(),
+        };
+        match self.backend.submit(&handing).await {
+            Ok(Ok(Sent::Taken(job, said))) => Ok((job, said)),
+            Ok(Ok(Sent::Unsure(why))) => Err(Trouble::Unsure(why)),
+            Ok(Err(refused)) => Err(Trouble::Refused(refused)),
+            Err(lost) => Err(Trouble::Unsure(lost.what)),
+        }
+    }
+
+    /// The script's path on the host, uploaded if it is not there.
+    async fn placed(&self) -> Result<String, Failure> {
+        let submission = &self.submission;
+        match &submission.text {
+            Some(text) => {
+                self.step("uploading the script".into());
+                upload(&self.backend, &submission.path, text, &self.token).await
+            }
+            None if submission.place == Place::Here => Ok(at_home(submission.path.as_ref()).display().to_string()),
+            None => Ok(submission.path.clone()),
+        }
+    }
+
+    /// The comment that the script itself asks for; the token must not take its place.
+    async fn comment(&self, path: &str) -> Option<String> {
+        match &self.submission.text {
+            Some(text) => Directives::read(text).comment,
+            None => Directives::read(&self.backend.host().preview(path.to_owned()).await.ok()?.text).comment,
+        }
+    }
+
+    async fn settle(&self, result: Result<JobId, String>) {
+        let (record, token) = (self.record.clone(), self.token.clone());
+        // If this fails, the next start asks again and is told the same.
+        let _ = blocking(move || record.settle(&token, result.as_ref().map_err(String::as_str))).await;
+    }
+}
+
+fn broken(failure: Failure) -> Trouble {
+    match failure.kind {
+        FailureKind::Unreachable | FailureKind::TimedOut | FailureKind::Stopped => Trouble::Broken(failure),
+        _ => Trouble::Refused(failure),
+    }
+}
+
+/// A script on this machine, as text; one that is no text stays a file and is uploaded as it then is.
+async fn read(path: &str) -> Result<Option<String>, Failure> {
+    let from = at_home(path.as_ref());
+    let wrong = |what: String| Failure::new(FailureKind::NotFound, path, what).hint("With --remote the path is taken on the head node.");
+    let meta = tokio::fs::metadata(&from).await.map_err(|error| wrong(error.to_string()))?;
+    if !meta.is_file() {
+        return Err(wrong("is no file".into()));
+    }
+    if meta.len() > LONGEST {
+        return Err(Failure::new(FailureKind::Rejected, path, "is larger than 4 MB, which no scheduler takes as a script"));
+    }
+    let bytes = tokio::fs::read(&from).await.map_err(|error| wrong(error.to_string()))?;
+    String::from_utf8(bytes).map(Some).map_err(|_| {
+        Failure::new(FailureKind::Rejected, path, "is no text")
+            .hint("A job script is text whose first line names an interpreter, such as #!/bin/bash.")
+    })
+}
+
+async fn upload(backend: &Backend, path: &str, text: &str, token: &str) -> Result<String, Failure> {
+    let name = path.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or("job.sh");
     let host = backend.host();
-    // mktemp makes a folder that nobody else has: two uploads of the same name never meet.
+    // The token makes the folder's name: the same submission always uses the same one, and two never meet.
+    let stem: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-' || *c == '_').take(40).collect();
     let script = format!(
-        "d=$HOME/{UPLOADS}/$(date +%Y%m%d) && mkdir -p \"$d\" && mktemp -d \"$d\"/{}-XXXXXX",
-        quoted(&name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-' || *c == '_').take(40).collect::<String>())
+        "d=\"$HOME\"/{UPLOADS}/{} && mkdir -p \"$d\" && printf '%s' \"$d\"",
+        quoted(&format!("{stem}-{}", token.get(..8).unwrap_or(token)))
     );
-    let said = host.sh(script, std::time::Duration::from_secs(20)).await?;
+    let said = host.sh(script, Duration::from_secs(20)).await?;
     let folder = String::from_utf8_lossy(&said.stdout).trim().to_owned();
     if said.status != 0 || !folder.starts_with('/') {
         let failure = Failure::new(FailureKind::Denied, format!("~/{UPLOADS} on the head node"), &said.stderr);
         return Err(failure.hint("The home folder must be writable and have room for the script."));
     }
     let to = format!("{folder}/{name}");
-    host.put(from, to.clone()).await?;
-    Ok(to)
+    let draft = std::env::temp_dir().join(format!("qdeck-{token}"));
+    let written = {
+        let (draft, text) = (draft.clone(), text.to_owned());
+        blocking(move || {
+            use std::io::Write as _;
+            use std::os::unix::fs::OpenOptionsExt as _;
+            let mut file =
+                std::fs::File::options().create(true).write(true).truncate(true).mode(0o700).open(&draft).map_err(|e| (draft.clone(), e));
+            file.as_mut()
+                .map_or(Ok(()), |file| file.write_all(text.as_bytes()))
+                .map_err(|e| (draft.clone(), e))
+                .and_then(|()| file.map(|_| ()))
+                .map_err(|(path, error)| {
+                    Failure::new(FailureKind::Denied, path.display().to_string(), error.to_string())
+                        .hint("TMPDIR names another place for short-lived files.")
+                })
+        })
+        .await
+    };
+    let put = match written {
+        Ok(()) => host.put(draft.clone(), to.clone()).await,
+        Err(failure) => Err(failure),
+    };
+    let _ = tokio::fs::remove_file(&draft).await;
+    put.map(|()| to)
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Failure> + Send + 'static) -> Result<T, Failure> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|_| Err(Failure::new(FailureKind::Stopped, "qdeck", "the work was given up")))
+}
+
+/// Letters and digits that no other submission has.
+fn new_token() -> String {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    format!("{:016x}{:016x}", RandomState::new().build_hasher().finish(), RandomState::new().build_hasher().finish())
 }

@@ -17,6 +17,9 @@ use crate::remote::local::trouble;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Spec {
     pub(super) id: String,
+    /// The submission it came from.
+    #[serde(default)]
+    pub(super) token: String,
     pub(super) number: u64,
     pub(super) array_job_id: String,
     pub(super) array_task_id: String,

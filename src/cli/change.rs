@@ -1,0 +1,190 @@
+//! Subcommands that change jobs and nodes, explain them and remember them.
+
+use std::io::Write;
+
+use serde_json::{Value, json};
+
+use super::{print, run};
+use crate::model::duration::slurm;
+use crate::model::text::clean;
+use crate::model::{
+    Answer, ClusterId, Command, Failure, FailureKind, JobChange, JobId, JobState, NodeChange, Past, Query, Recall, Receipt, Submission,
+};
+use crate::remote::Remote;
+
+pub(super) async fn jobs(json: bool, remote: &dyn Remote, cluster: ClusterId, change: JobChange, jobs: &[String]) -> Result<(), Failure> {
+    let done = if change == JobChange::Cancel { "cancelled" } else { "changed" };
+    let command = Command::Change { cluster, change, jobs: jobs.iter().map(JobId::new).collect() };
+    receipt(json, done, jobs, run::run(remote, command).await?)
+}
+
+pub(super) async fn nodes(
+    json: bool,
+    remote: &dyn Remote,
+    cluster: ClusterId,
+    change: NodeChange,
+    nodes: &[String],
+) -> Result<(), Failure> {
+    receipt(json, "changed", nodes, run::run(remote, Command::ChangeNodes { cluster, change, nodes: nodes.to_vec() }).await?)
+}
+
+/// What was done is printed; what was refused is the failure.
+fn receipt(json: bool, done: &str, asked: &[String], receipt: Receipt) -> Result<(), Failure> {
+    let Receipt::Changed { refused, .. } = receipt else { return Ok(()) };
+    let good: Vec<&String> = asked.iter().filter(|name| refused.iter().all(|(bad, _)| bad != *name)).collect();
+    if json {
+        let why: Vec<Value> = refused.iter().map(|(name, why)| json!({ "name": name, "why": why })).collect();
+        print::json(&json!({ done: good, "refused": why }))?;
+    }
+    if refused.is_empty() {
+        return Ok(());
+    }
+    let words: Vec<String> = refused.iter().map(|(name, why)| format!("{name}: {why}")).collect();
+    Err(Failure::new(FailureKind::Rejected, "", words.join("; ")).hint("The others were changed."))
+}
+
+pub(super) fn submitted(json: bool, job: &JobId, said: &str) -> Result<(), Failure> {
+    if !said.is_empty() {
+        let _ = writeln!(std::io::stderr(), "{}", clean(said));
+    }
+    if json { print::json(&json!({ "id": job.as_str() })) } else { print::out(format!("{job}\n").as_bytes()) }
+}
+
+pub(super) async fn why(json: bool, remote: &dyn Remote, cluster: ClusterId, job: JobId) -> Result<(), Failure> {
+    let Answer::Why(why) = remote.ask(Query::Why { cluster, job }).await? else { return Ok(()) };
+    let estimate = why.estimate.and_then(|at| jiff::Timestamp::from_second(at).ok()).map(|t| t.to_string());
+    if json {
+        let facts: Vec<Value> = why.facts.iter().map(|(label, text)| json!({ "label": label, "text": text })).collect();
+        let place = why.place.map(|(at, of)| json!({ "at": at, "of": of }));
+        return print::json(&json!({
+            "reason": why.reason, "plain": why.plain, "remedy": why.remedy, "estimated_start": estimate, "place": place, "facts": facts,
+        }));
+    }
+    let mut text = format!("{}  {}\n", why.reason, why.plain);
+    if !why.remedy.is_empty() {
+        text.push_str(&format!("{}\n", why.remedy));
+    }
+    if let Some((at, of)) = why.place {
+        text.push_str(&format!("Place: {at} of {of} that wait in its partition\n"));
+    }
+    if let Some(estimate) = estimate {
+        text.push_str(&format!("Estimated start: {estimate}\n"));
+    }
+    for (label, fact) in &why.facts {
+        text.push_str(&format!("{label}: {}\n", clean(fact)));
+    }
+    print::out(text.as_bytes())
+}
+
+pub(super) async fn rerun(
+    json: bool,
+    remote: &dyn Remote,
+    cluster: ClusterId,
+    job: &JobId,
+    array: Option<&str>,
+    options: &[String],
+) -> Result<(), Failure> {
+    let Answer::Again(mut submission) = remote.ask(Query::Again { cluster, job: job.clone() }).await? else { return Ok(()) };
+    if let Some(tasks) = array {
+        submission.options.push(format!("--array={tasks}"));
+    }
+    submission.options.extend(options.iter().cloned());
+    let submission = Submission { ..submission };
+    match run::run(remote, Command::Submit(submission)).await? {
+        Receipt::Submitted { job, said } => submitted(json, &job, &said),
+        _ => Ok(()),
+    }
+}
+
+pub(super) async fn history(
+    json: bool,
+    remote: &dyn Remote,
+    cluster: ClusterId,
+    text: Option<&str>,
+    state: Option<&str>,
+    days: u32,
+    everyone: bool,
+) -> Result<(), Failure> {
+    let state = match state.map(|word| (word, JobState::read(&word.to_uppercase()))) {
+        Some((word, JobState::Unknown)) => {
+            let failure = Failure::new(FailureKind::NotFound, "--state", format!("there is no job state {word}"));
+            return Err(
+                failure.hint("States are squeue's: COMPLETED, FAILED, TIMEOUT, CANCELLED, OUT_OF_MEMORY, or short: CD, F, TO, CA, OOM.")
+            );
+        }
+        other => other.map(|(_, state)| state),
+    };
+    // What is in the queue now belongs to the past too: looking at it writes it down.
+    let look = Query::Jobs { cluster: cluster.clone(), scope: crate::model::Scope::Mine };
+    if let Err(failure) = remote.ask(look).await {
+        let _ = writeln!(std::io::stderr(), "qdeck: {failure}");
+    }
+    let recall = Recall { text: text.unwrap_or("").to_owned(), state, days: Some(days), everyone };
+    let Answer::History(past) = remote.ask(Query::History { cluster, recall }).await? else { return Ok(()) };
+    if json {
+        return print::json(&Value::Array(past.iter().map(one).collect()));
+    }
+    let rows: Vec<Vec<String>> = past
+        .iter()
+        .map(|p| {
+            let took = p.ended.zip(p.started).and_then(|(end, start)| u64::try_from(end - start).ok());
+            vec![
+                p.id.clone(),
+                p.partition.clone(),
+                p.name.clone(),
+                p.user.clone(),
+                p.state.map_or("?", JobState::long).to_owned(),
+                p.exit_code.clone().unwrap_or_else(|| "-".into()),
+                took.map_or_else(String::new, slurm),
+                at(p.ended.or(p.started).or(p.submitted)).unwrap_or_default(),
+                p.node_list.clone(),
+            ]
+        })
+        .collect();
+    print::table(&["JOBID", "PARTITION", "NAME", "USER", "STATE", "EXIT", "TIME", "LAST", "NODELIST"], &rows)
+}
+
+fn at(seconds: Option<i64>) -> Option<String> {
+    Some(jiff::Timestamp::from_second(seconds?).ok()?.to_string())
+}
+
+fn one(past: &Past) -> Value {
+    let known = |text: &str| Some(text.to_owned()).filter(|t| !t.is_empty());
+    json!({
+        "id": past.id, "array_job_id": known(&past.array), "name": past.name, "user": known(&past.user), "partition": known(&past.partition),
+        "state": past.state.map(JobState::long), "exit_code": past.exit_code, "nodes": past.nodes, "node_list": known(&past.node_list),
+        "cpus": past.cpus, "submitted": at(past.submitted), "started": at(past.started), "ended": at(past.ended),
+        "work_dir": known(&past.work_dir), "stdout": known(&past.stdout), "stderr": known(&past.stderr),
+    })
+}
+
+pub(super) async fn outbox(json: bool, remote: &dyn Remote, finish: bool) -> Result<(), Failure> {
+    let Answer::Outbox(unsent) = remote.ask(Query::Outbox).await? else { return Ok(()) };
+    if finish {
+        for one in unsent.into_iter().filter(|one| !one.busy) {
+            let command = Command::Finish { cluster: one.cluster.clone(), token: one.token };
+            if let Receipt::Submitted { job, said } = run::run(remote, command).await? {
+                submitted(json, &job, &said)?;
+            }
+        }
+        return Ok(());
+    }
+    if json {
+        let all = unsent.iter().map(
+            |u| json!({ "token": u.token, "cluster": u.cluster.as_str(), "name": u.name, "begun": at(Some(u.begun)), "busy": u.busy }),
+        );
+        return print::json(&Value::Array(all.collect()));
+    }
+    let rows: Vec<Vec<String>> = unsent
+        .iter()
+        .map(|u| {
+            vec![
+                u.cluster.to_string(),
+                u.name.clone(),
+                at(Some(u.begun)).unwrap_or_default(),
+                if u.busy { "at work" } else { "cut off" }.into(),
+            ]
+        })
+        .collect();
+    print::table(&["CLUSTER", "SCRIPT", "BEGUN", "STATE"], &rows)
+}
