@@ -28,7 +28,7 @@ pub use failure::{Failure, FailureKind};
 pub use file::{FileEntry, FileKind, Place, Preview};
 pub use id::{ClusterId, JobId};
 pub use job::{Job, JobDetail, JobState, JobTable, NewJob};
-pub use log::{LogEvent, LogSource, LogStream, OutputKind};
+pub use log::{LogEvent, LogHit, LogPlace, LogSource, LogStream, OutputKind};
 pub use node::{Node, NodePhase, NodeTable};
 pub use past::{Change, Past, Recall, Unsent, Why};
 pub use query::{Answer, Cadence, LogStart, Query, Scope, Source};

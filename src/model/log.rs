@@ -70,6 +70,26 @@ pub struct LogStream {
     pub last_event: Option<Timestamp>,
 }
 
+/// A place in a log.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+pub enum LogPlace {
+    /// A byte of a file, counted from 0.
+    Byte(u64),
+    /// A moment of a CloudWatch stream, in milliseconds since 1970 UTC.
+    Moment(i64),
+}
+
+/// A line that a search of a whole log found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LogHit {
+    /// Its number, counted from 1; 0 where the source numbers no lines.
+    pub line: u64,
+    /// Where it begins.
+    pub place: LogPlace,
+    /// Its first bytes, lossily decoded, not cleaned.
+    pub text: String,
+}
+
 /// What a followed log says.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum LogEvent {

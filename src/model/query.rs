@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    Cluster, ClusterId, FileEntry, JobDetail, JobId, JobTable, Link, LogEvent, LogSource, LogStream, NodeTable, Past, Place, Preview,
-    Recall, Submission, Unsent, Why,
+    Cluster, ClusterId, FileEntry, JobDetail, JobId, JobTable, Link, LogEvent, LogHit, LogPlace, LogSource, LogStream, NodeTable, Past,
+    Place, Preview, Recall, Submission, Unsent, Why,
 };
 
 /// Somebody who knows clusters.
@@ -79,6 +79,24 @@ pub enum Query {
     Outbox,
     /// What does it write? (followed, never asked once)
     Log(LogSource, LogStart),
+    /// Whole lines of a log beside a place: read when one scrolls there.
+    LogRange {
+        /// The log.
+        source: LogSource,
+        /// The place.
+        at: LogPlace,
+        /// About so many bytes after it, or before it where negative.
+        bytes: i64,
+    },
+    /// Where in the whole log does this stand? Searched where the log is.
+    LogFind {
+        /// The log.
+        source: LogSource,
+        /// A regular expression.
+        pattern: String,
+        /// Whether case does not matter.
+        insensitive: bool,
+    },
     /// Which log streams does the cluster have?
     Streams(ClusterId),
     /// What is in this folder? An empty path is the home folder.
@@ -95,6 +113,27 @@ pub enum Query {
         /// Absolute path.
         path: String,
     },
+}
+
+impl Query {
+    /// The cluster that it is about; `None` where it is about this machine or about no cluster.
+    pub fn cluster(&self) -> Option<&ClusterId> {
+        let at = |place| match place {
+            &Place::Here => None,
+            Place::Head(cluster) => Some(cluster),
+        };
+        match self {
+            Self::Clusters(_) | Self::Outbox => None,
+            Self::Link(cluster) | Self::Nodes(cluster) | Self::Streams(cluster) => Some(cluster),
+            Self::Jobs { cluster, .. } | Self::Detail { cluster, .. } | Self::Why { cluster, .. } => Some(cluster),
+            Self::Again { cluster, .. } | Self::History { cluster, .. } => Some(cluster),
+            Self::Log(source, _) | Self::LogRange { source, .. } | Self::LogFind { source, .. } => match source {
+                LogSource::Output { cluster, .. } | LogSource::Stream { cluster, .. } => Some(cluster),
+                LogSource::File { place, .. } => at(place),
+            },
+            Self::Folder { place, .. } | Self::Preview { place, .. } => at(place),
+        }
+    }
 }
 
 /// What came back. Its kind fits its question.
@@ -120,6 +159,26 @@ pub enum Answer {
     Outbox(Vec<Unsent>),
     /// To [`Query::Log`].
     Log(LogEvent),
+    /// To [`Query::LogRange`].
+    LogRange {
+        /// Where the first of the bytes stands.
+        start: LogPlace,
+        /// Where the first byte after them stands, or will stand.
+        end: LogPlace,
+        /// Whole lines, any bytes.
+        bytes: Vec<u8>,
+        /// Nothing stands before them.
+        is_start: bool,
+        /// Nothing stands after them now.
+        is_end: bool,
+    },
+    /// To [`Query::LogFind`]: the first hits in order, and how many there are in all.
+    LogFound {
+        /// At most 10,000.
+        hits: Vec<LogHit>,
+        /// All of them.
+        total: u64,
+    },
     /// To [`Query::Streams`].
     Streams(Vec<LogStream>),
     /// To [`Query::Folder`]: the absolute path and what is in it.

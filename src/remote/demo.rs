@@ -19,7 +19,7 @@ use futures::stream::{self, BoxStream, StreamExt};
 use jiff::Timestamp;
 
 use crate::model::{
-    Answer, Cluster, ClusterId, Command, Failure, FailureKind, Link, LogEvent, LogSource, LogStart, Place, Progress, Query, Receipt, Scope,
+    Answer, Cluster, ClusterId, Command, Failure, FailureKind, Link, LogEvent, LogSource, LogStart, Progress, Query, Receipt, Scope,
 };
 use crate::remote::Remote;
 use world::World;
@@ -81,7 +81,7 @@ impl Demo {
     }
 
     async fn answer(self, query: Query) -> Result<Answer, Failure> {
-        let cluster = cluster_of(&query).ok_or_else(|| missing("the simulation"))?;
+        let cluster = query.cluster().cloned().ok_or_else(|| missing("the simulation"))?;
         // What a network takes, and a scheduler.
         tokio::time::sleep(Duration::from_millis(20 + (cluster.as_str().len() as u64 * 7) % 40)).await;
         if cluster.as_str() == "sweep-dev" {
@@ -97,6 +97,7 @@ impl Demo {
             Query::Why { job, .. } => self.with_world(|w| past::why(w, &job)).map(Answer::Why),
             Query::Again { cluster, job } => self.with_world(|w| past::again(w, cluster, &job)).map(Answer::Again),
             Query::History { recall, .. } => Ok(Answer::History(self.with_world(|w| past::history(w, &recall)))),
+            Query::LogRange { .. } | Query::LogFind { .. } => Err(missing("the simulation")),
             Query::Clusters(_) | Query::Link(_) | Query::Log(..) | Query::Outbox => Err(missing("the simulation")),
         };
         tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(missing("the simulation")))
@@ -156,15 +157,6 @@ impl Demo {
             }
         })
         .boxed()
-    }
-}
-
-fn cluster_of(query: &Query) -> Option<&ClusterId> {
-    match query {
-        Query::Nodes(c) | Query::Streams(c) | Query::Link(c) | Query::Jobs { cluster: c, .. } | Query::Detail { cluster: c, .. } => Some(c),
-        Query::Why { cluster: c, .. } | Query::Again { cluster: c, .. } | Query::History { cluster: c, .. } => Some(c),
-        Query::Folder { place: Place::Head(c), .. } | Query::Preview { place: Place::Head(c), .. } => Some(c),
-        Query::Clusters(_) | Query::Outbox | Query::Log(..) | Query::Folder { .. } | Query::Preview { .. } => None,
     }
 }
 

@@ -86,7 +86,7 @@ impl Inner {
     }
 
     async fn ask(self: Arc<Self>, query: Query) -> Result<Answer, Failure> {
-        if let Some(demo) = cluster_of(&query).and_then(|cluster| self.is_simulated(cluster)) {
+        if let Some(demo) = query.cluster().and_then(|cluster| self.is_simulated(cluster)) {
             return demo.ask(query).await;
         }
         match query {
@@ -119,6 +119,7 @@ impl Inner {
                 let (path, entries) = self.host(&place)?.folder(path).await?;
                 Ok(Answer::Folder { path, entries })
             }
+            Query::LogRange { .. } | Query::LogFind { .. } => Err(Failure::new(FailureKind::Unsupported, "qdeck", "not there yet")),
             Query::Preview { place, path } => self.host(&place)?.preview(path).await.map(Answer::Preview),
             Query::Link(_) | Query::Log(..) => Err(Failure::new(FailureKind::Unsupported, "qdeck", "this question is followed, not asked")),
         }
@@ -176,7 +177,7 @@ impl Inner {
     }
 
     fn follow(self: Arc<Self>, query: Query) -> BoxStream<'static, Result<Answer, Failure>> {
-        if let Some(demo) = cluster_of(&query).and_then(|cluster| self.is_simulated(cluster)) {
+        if let Some(demo) = query.cluster().and_then(|cluster| self.is_simulated(cluster)) {
             return demo.follow(query);
         }
         match query {
@@ -270,21 +271,6 @@ impl Remote for Live {
 
     fn run(&self, command: Command) -> BoxStream<'static, Progress> {
         self.inner.clone().run(command)
-    }
-}
-
-/// The cluster that a question is about.
-fn cluster_of(query: &Query) -> Option<&ClusterId> {
-    match query {
-        Query::Clusters(_) | Query::Outbox => None,
-        Query::Link(cluster) | Query::Nodes(cluster) | Query::Streams(cluster) => Some(cluster),
-        Query::Jobs { cluster, .. } | Query::Detail { cluster, .. } | Query::Why { cluster, .. } => Some(cluster),
-        Query::Again { cluster, .. } | Query::History { cluster, .. } => Some(cluster),
-        Query::Log(LogSource::Output { cluster, .. } | LogSource::Stream { cluster, .. }, _) => Some(cluster),
-        Query::Folder { place, .. } | Query::Preview { place, .. } | Query::Log(LogSource::File { place, .. }, _) => match place {
-            Place::Here => None,
-            Place::Head(cluster) => Some(cluster),
-        },
     }
 }
 
