@@ -167,7 +167,7 @@ impl App {
             (Query::Link(cluster), Ok(Answer::Link(link))) => intents.extend(self.asked_by_ssh(cluster, link)),
             _ => {}
         }
-        let (is_clusters, is_nodes) = (matches!(query, Query::Clusters(_)), result.is_ok().then(|| query.clone()));
+        let (is_clusters, is_nodes) = (matches!(query, Query::Clusters(_) | Query::Locate(_)), result.is_ok().then(|| query.clone()));
         self.store.put(query, result, self.clock.since_start);
         if let Some(query) = is_nodes {
             self.nodes_arrived(&query);

@@ -68,9 +68,11 @@ impl Store {
     /// All known clusters: fixed ones last, because they never surprise; otherwise by name.
     pub(super) fn clusters(&self) -> Vec<Cluster> {
         let mut all: Vec<(bool, Cluster)> = self
-            .sources()
-            .filter_map(|(source, slot)| match &slot.answer {
-                Some(Answer::Clusters(clusters)) => Some((*source == Source::Fixed, clusters)),
+            .slots
+            .iter()
+            .filter_map(|(query, slot)| match (query, &slot.answer) {
+                (Query::Clusters(source), Some(Answer::Clusters(clusters))) => Some((*source == Source::Fixed, clusters)),
+                (Query::Locate(_), Some(Answer::Clusters(clusters))) => Some((false, clusters)),
                 _ => None,
             })
             .flat_map(|(fixed, clusters)| {
@@ -81,6 +83,12 @@ impl Store {
         all.sort_by(|(f, a), (g, b)| (f, local(a), &a.name, &a.id).cmp(&(g, local(b), &b.name, &b.id)));
         all.dedup_by(|a, b| a.1.id == b.1.id);
         all.into_iter().map(|(_, c)| c).collect()
+    }
+
+    /// Whether every source has been asked at least once.
+    pub(super) fn have_answered(&self, sources: &[Source]) -> bool {
+        let slot = |source: &Source| self.slot(&Query::Clusters(source.clone()));
+        sources.iter().all(|source| slot(source).is_some_and(|slot| slot.at.is_some() || slot.failure.is_some()))
     }
 
     pub(super) fn link(&self, cluster: &ClusterId) -> Option<&Link> {

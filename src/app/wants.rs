@@ -24,6 +24,12 @@ impl App {
                 wants.push((Query::Clusters(source.clone()), every(refresh.clusters)));
             }
         }
+        // A cluster that was named on purpose and is in none of the sources may be in another region.
+        if let Some(name) = self.settings.cluster.as_ref().filter(|_| !self.chosen && self.settings.sources.len() > 1)
+            && self.store.have_answered(&self.settings.sources)
+        {
+            wants.push((Query::Locate(name.clone()), Cadence::Once));
+        }
         if let Some(cluster) = &self.active {
             wants.push((Query::Link(cluster.clone()), Cadence::Follow));
             if asking && layout.area(Pane::Jobs).is_some() {

@@ -40,14 +40,33 @@ pub(super) async fn cluster(remote: &dyn Remote, sources: &[Source], wanted: Opt
     match (fits.as_slice(), wanted) {
         ([one], _) => Ok(one.id.clone()),
         ([], None) => Ok(ClusterId::local()),
-        ([], Some(name)) => Err(missing(name, &all, failures)),
+        ([], Some(name)) => match elsewhere(remote, name, &others).await.as_slice() {
+            [one] => Ok(one.id.clone()),
+            [] => Err(missing(name, &all, failures)),
+            many => Err(several(name, many)),
+        },
         (many, _) => {
-            let names: Vec<&str> = many.iter().map(|c| c.id.as_str()).collect();
-            let what = wanted.map_or_else(|| "which cluster?".to_owned(), |name| format!("several clusters are called {name}"));
-            let hint = format!("Choose with --cluster: {}.", names.join(", "));
-            Err(Failure::new(FailureKind::NotFound, "clusters", what).hint(hint))
+            let many: Vec<Cluster> = many.iter().map(|c| (**c).clone()).collect();
+            Err(several(wanted.unwrap_or_default(), &many))
         }
     }
+}
+
+/// A cluster in a region that nobody named.
+async fn elsewhere(remote: &dyn Remote, name: &str, sources: &[Source]) -> Vec<Cluster> {
+    if sources.is_empty() {
+        return Vec::new();
+    }
+    match remote.ask(Query::Locate(name.to_owned())).await {
+        Ok(Answer::Clusters(found)) => found,
+        _ => Vec::new(),
+    }
+}
+
+fn several(name: &str, many: &[Cluster]) -> Failure {
+    let names: Vec<&str> = many.iter().map(|c| c.id.as_str()).collect();
+    let what = if name.is_empty() { "which cluster?".to_owned() } else { format!("several clusters are called {name}") };
+    Failure::new(FailureKind::NotFound, "clusters", what).hint(format!("Choose with --cluster: {}.", names.join(", ")))
 }
 
 fn missing(name: &str, all: &[&Cluster], failures: Vec<Failure>) -> Failure {

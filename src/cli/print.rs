@@ -60,6 +60,9 @@ pub(super) fn cluster(cluster: &Cluster) -> Value {
         "fleet_status": cluster.fleet_status,
         "scheduler": cluster.scheduler.map(crate::model::SchedulerKind::word),
         "head_node": cluster.head_node,
+        "log_group": cluster.log_group,
+        "failures": cluster.failures,
+        "notes": cluster.notes,
     })
 }
 
@@ -75,7 +78,7 @@ pub(super) fn clusters(clusters: &[Cluster]) -> Result<(), Failure> {
                 json!(c.kind).as_str().unwrap_or("").to_owned(),
                 or(&c.region),
                 or(&c.version),
-                or(&c.status),
+                c.fleet_status.as_ref().map_or_else(|| or(&c.status), |fleet| format!("{} {fleet}", or(&c.status))),
                 c.scheduler.map_or("-", crate::model::SchedulerKind::word).to_owned(),
                 or(&head.state),
                 or(&head.address),

@@ -64,6 +64,15 @@ pub struct HeadNode {
     pub key_name: Option<String>,
 }
 
+/// Why a cluster could not be created.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct ClusterFailure {
+    /// ParallelCluster's code (`HeadNodeBootstrapFailure`), or the resource that failed and its type.
+    pub code: String,
+    /// CloudFormation's reason.
+    pub reason: String,
+}
+
 /// One cluster as last seen. What its source cannot tell is `None`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Cluster {
@@ -91,6 +100,12 @@ pub struct Cluster {
     pub nodes_up: Option<u32>,
     /// When its head node was launched, or its creation began.
     pub since: Option<Timestamp>,
+    /// CloudWatch's group of its logs, where known.
+    pub log_group: Option<String>,
+    /// Why its creation failed, the root cause first.
+    pub failures: Vec<ClusterFailure>,
+    /// What a user should know of it: an old version, what could not be asked and why.
+    pub notes: Vec<String>,
 }
 
 impl Cluster {
@@ -110,6 +125,9 @@ impl Cluster {
             head_node: None,
             nodes_up: None,
             since: None,
+            log_group: None,
+            failures: Vec::new(),
+            notes: Vec::new(),
         }
     }
 }

@@ -36,6 +36,8 @@ pub enum Scope {
 pub enum Query {
     /// Which clusters does this source know?
     Clusters(Source),
+    /// In which region is the AWS cluster of this name? Asked where it is in none of the sources.
+    Locate(String),
     /// How are we connected?
     Link(ClusterId),
     /// Which nodes does it have, and how are they?
@@ -123,7 +125,7 @@ impl Query {
             Place::Head(cluster) => Some(cluster),
         };
         match self {
-            Self::Clusters(_) | Self::Outbox => None,
+            Self::Clusters(_) | Self::Locate(_) | Self::Outbox => None,
             Self::Link(cluster) | Self::Nodes(cluster) | Self::Streams(cluster) => Some(cluster),
             Self::Jobs { cluster, .. } | Self::Detail { cluster, .. } | Self::Why { cluster, .. } => Some(cluster),
             Self::Again { cluster, .. } | Self::History { cluster, .. } => Some(cluster),
@@ -139,7 +141,7 @@ impl Query {
 /// What came back. Its kind fits its question.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Answer {
-    /// To [`Query::Clusters`].
+    /// To [`Query::Clusters`] and [`Query::Locate`].
     Clusters(Vec<Cluster>),
     /// To [`Query::Link`].
     Link(Link),

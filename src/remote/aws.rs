@@ -2,9 +2,13 @@
 
 mod client;
 mod clusters;
+mod fleet;
+mod listing;
 mod logs;
+mod stacks;
 mod streams;
 mod trouble;
+mod whole;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,12 +26,13 @@ pub struct Aws {
     profiles: Vec<String>,
     regions: Vec<String>,
     clients: Arc<Mutex<HashMap<Where, Arc<OnceCell<Clients>>>>>,
+    seen: Arc<listing::Seen>,
 }
 
 impl Aws {
     /// Looks where the configuration says.
     pub fn new(config: &crate::config::Aws) -> Self {
-        Self { profiles: config.profiles.clone(), regions: config.regions.clone(), clients: Arc::default() }
+        Self { profiles: config.profiles.clone(), regions: config.regions.clone(), clients: Arc::default(), seen: Arc::default() }
     }
 
     /// Each profile with each region. Nothing configured means what the SDK finds by itself.
@@ -37,10 +42,15 @@ impl Aws {
         or_default(&self.profiles).into_iter().flat_map(|p| regions.iter().map(move |r| (p.clone(), r.clone()))).collect()
     }
 
-    /// The clusters that have instances there, by their tags.
+    /// The clusters that have a stack or instances there.
     pub async fn clusters(&self, profile: Option<&str>, region: Option<&str>) -> Result<Vec<Cluster>, Failure> {
         let clients = self.clients(profile, region).await?;
-        clusters::list(&clients).await
+        listing::list(&clients, &self.seen).await
+    }
+
+    /// A cluster by its name, looked for in every region that the account uses.
+    pub async fn locate(&self, profile: Option<&str>, name: &str) -> Result<Vec<Cluster>, Failure> {
+        listing::locate(self, profile, name).await
     }
 
     /// The instances of a cluster.

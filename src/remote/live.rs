@@ -91,6 +91,7 @@ impl Inner {
         }
         match query {
             Query::Clusters(source) => self.clusters(source).await.map(Answer::Clusters),
+            Query::Locate(name) => self.locate(&name).await.map(Answer::Clusters),
             Query::Nodes(cluster) => {
                 let backend = self.directory.backend(&cluster)?;
                 let nodes = backend.nodes();
@@ -143,6 +144,26 @@ impl Inner {
             #[cfg(not(feature = "aws"))]
             Source::Aws { .. } => Err(without_aws()),
         }
+    }
+
+    /// A cluster that none of the sources has, in the other regions of their accounts.
+    #[cfg(feature = "aws")]
+    async fn locate(&self, name: &str) -> Result<Vec<Cluster>, Failure> {
+        let mut profiles: Vec<Option<String>> = self.aws.sources().into_iter().map(|(profile, _)| profile).collect();
+        profiles.dedup();
+        let looks = profiles.iter().map(|profile| self.aws.locate(profile.as_deref(), name));
+        let mut found = Vec::new();
+        for look in futures::future::join_all(looks).await {
+            found.extend(look?);
+        }
+        self.directory.learn(&found);
+        Ok(found)
+    }
+
+    #[cfg(not(feature = "aws"))]
+    #[expect(clippy::unused_async, reason = "the other build asks AWS here")]
+    async fn locate(&self, _name: &str) -> Result<Vec<Cluster>, Failure> {
+        Ok(Vec::new())
     }
 
     #[cfg(feature = "aws")]

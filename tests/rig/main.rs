@@ -11,6 +11,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[cfg(feature = "aws")]
+mod clusters;
 mod faults;
 mod oneshot;
 mod program;

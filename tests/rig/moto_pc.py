@@ -12,6 +12,8 @@ What it adds to moto:
       /terminate {"name": NODE, "ip": IP}
       /instance  {"id": "i-...", "state": "stopping", "reason": "..."}
       /log/STREAM                             the body's lines become events; STREAM may be the end of a stream's name
+      /stack, /event, /fleet                  see moto_stacks.py
+      /fault                                  see moto_faults.py
 """
 
 import argparse
@@ -28,6 +30,9 @@ import moto.server
 from moto.backends import get_backend
 from moto.logs.utils import EventMessageFilter
 from moto.moto_api._internal import mock_random
+
+import moto_faults
+import moto_stacks
 
 ACCOUNT = "123456789012"
 VERSION = "3.16.1"
@@ -123,6 +128,16 @@ def seed():
         # The log agent starts before the host gets the node's name, so these carry EC2's name too.
         make_logs(region, group, short_name(n), n, COMPUTE_LOGS, 20)
 
+    moto_stacks.seed_stack(SEED["cluster"], region, log_group=group)
+    # Elsewhere, where nobody looks by default: all that can be the matter with a cluster.
+    moto_stacks.seed_stack("lab", "us-east-1", log_group="/aws/parallelcluster/lab-202601020304", fleet="PROTECTED")
+    broken = moto_stacks.seed_stack("broken", "us-east-1", status="ROLLBACK_COMPLETE", fleet=None)
+    moto_stacks.add_event(broken, "Table", "AWS::DynamoDB::Table", "CREATE_FAILED", "Resource creation cancelled")
+    moto_stacks.add_event(broken, "HeadNodeWaitCondition20260101", "AWS::CloudFormation::WaitCondition", "CREATE_FAILED",
+                          "Failed to mount FSX. Please check /var/log/chef-client.log")  # fmt: skip
+    moto_stacks.seed_stack("parallelcluster-old", "us-east-1", tags={"Version": "2.11.9"}, version="2.11.9", fleet=None)
+    moto_stacks.seed_stack("far", "ap-southeast-2")
+
     lab = Cluster("lab", "us-east-1", "10.20.0.0/16")
     lab_head = lab.launch("HeadNode", "t3.medium", "10.20.0.10", "203.0.113.80")
     node = lab.launch("Compute", "c5.large", "10.20.1.1", queue_name="q1", compute_resource_name="c5large")
@@ -150,6 +165,10 @@ def control(path, body):
         put_log(None, group, stream, [(now, line) for line in body.decode(errors="replace").splitlines()])
         return {"stream": stream}
     d = json.loads(body or b"{}")
+    if path == "/fault":
+        return moto_faults.control(d)
+    if path in ("/stack", "/event", "/fleet"):
+        return moto_stacks.control(path, {"region": SEED["region"], **d})
     ec2 = backend("ec2", d.get("region"))
     if path == "/instance":
         set_state(ec2.get_instance(d["id"]), d["state"], d.get("reason", ""))
@@ -252,6 +271,9 @@ def live_tail(environ, start_response):
 
 class App(moto.server.DomainDispatcherApplication):
     def __call__(self, environ, start_response):
+        return moto_faults.played(environ, start_response, self.served)
+
+    def served(self, environ, start_response):
         if environ.get("HTTP_X_AMZ_TARGET", "").endswith(".StartLiveTail"):
             return live_tail(environ, start_response)
         return super().__call__(environ, start_response)

@@ -83,7 +83,11 @@ impl Details {
             ("User", head.user),
             ("Key pair", head.key_name),
         ];
-        Self { title: format!("Cluster {}", cluster.name), known: known(&fields), job: None, top: 0 }
+        let mut known = known(&fields);
+        known.extend(cluster.log_group.iter().map(|group| ("Log group".to_owned(), group.clone())));
+        known.extend(cluster.failures.iter().map(|failure| (failure.code.clone(), failure.reason.clone())));
+        known.extend(cluster.notes.iter().map(|note| ("Note".to_owned(), note.clone())));
+        Self { title: format!("Cluster {}", cluster.name), known, job: None, top: 0 }
     }
 
     fn query(&self) -> Option<Query> {

@@ -12,6 +12,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, imds};
 use aws_sdk_ec2::config::SharedCredentialsProvider;
 
+use super::whole::Whole;
 use crate::model::{Failure, FailureKind};
 
 /// One profile and region. `None` is the SDK's own choice.
@@ -26,6 +27,8 @@ pub(super) struct Where {
 pub(super) struct Clients {
     pub(super) ec2: aws_sdk_ec2::Client,
     pub(super) logs: aws_sdk_cloudwatchlogs::Client,
+    pub(super) stacks: aws_sdk_cloudformation::Client,
+    pub(super) tables: aws_sdk_dynamodb::Client,
     pub(super) profile: Option<String>,
     pub(super) region: String,
 }
@@ -86,8 +89,12 @@ pub(super) async fn load(wanted: Where) -> Result<Clients, Failure> {
     }
     let config = loader.load().await;
     Ok(Clients {
-        ec2: aws_sdk_ec2::Client::new(&config),
+        ec2: aws_sdk_ec2::Client::from_conf(aws_sdk_ec2::config::Builder::from(&config).interceptor(Whole).build()),
         logs: aws_sdk_cloudwatchlogs::Client::new(&config),
+        stacks: aws_sdk_cloudformation::Client::from_conf(
+            aws_sdk_cloudformation::config::Builder::from(&config).interceptor(Whole).build(),
+        ),
+        tables: aws_sdk_dynamodb::Client::new(&config),
         profile: wanted.profile,
         region: region.as_ref().to_owned(),
     })

@@ -104,7 +104,7 @@ fn transport(told: &Told<'_>) -> (FailureKind, String, String) {
         let hint = format!("No such address: is the region's name right, and is there a network?{endpoint}");
         return (FailureKind::Unreachable, format!("{}: the endpoint's name cannot be resolved", told.action), hint);
     }
-    if told.garbled || has(&["XmlDecodeError", "invalid XML", "unexpected EOF", "JSON", "failed to parse"]) {
+    if told.garbled || has(&[super::whole::TORN, "XmlDecodeError", "invalid XML", "unexpected EOF", "JSON", "failed to parse"]) {
         return (
             FailureKind::Garbled,
             format!("{}: {}", told.action, innermost(context)),
