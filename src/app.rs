@@ -51,6 +51,8 @@ pub struct Settings {
     pub folder: String,
     /// The local time zone, for the clock in the corner.
     pub zone: TimeZone,
+    /// Whether nothing anywhere may be changed.
+    pub read_only: bool,
 }
 
 /// Everything that is known and shown.

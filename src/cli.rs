@@ -31,6 +31,9 @@ pub struct Arguments {
     /// AWS region to look in, instead of those in the configuration
     #[arg(long, value_name = "R", global = true)]
     pub region: Option<String>,
+    /// Change nothing anywhere
+    #[arg(long, global = true)]
+    pub read_only: bool,
     /// Print JSON: snake_case, times RFC 3339 in UTC, durations in seconds, unknown is null
     #[arg(long, global = true)]
     pub json: bool,
@@ -154,6 +157,8 @@ pub enum Verb {
         #[arg(long)]
         everyone: bool,
     },
+    /// List what was changed from this machine, the newest first
+    Audit,
     /// List submissions whose answer was cut off
     Outbox {
         /// Find out what became of them, and send those that never arrived

@@ -28,6 +28,8 @@ pub struct Config {
     pub keys: BTreeMap<String, String>,
     /// Name of the colour theme.
     pub theme: Option<String>,
+    /// Whether nothing anywhere may be changed.
+    pub read_only: bool,
 }
 
 /// `aws:`
@@ -51,6 +53,9 @@ pub struct HostEntry {
     /// Its batch system, where the automatic answer is not wanted.
     #[serde(default)]
     pub scheduler: Option<Scheduler>,
+    /// Whether nothing there may be changed.
+    #[serde(default)]
+    pub read_only: bool,
 }
 
 /// The batch systems one can name.
@@ -85,6 +90,8 @@ pub struct ClusterEntry {
     pub user: Option<String>,
     /// Private key file.
     pub key: Option<PathBuf>,
+    /// Whether nothing there may be changed.
+    pub read_only: bool,
 }
 
 /// `ssh:`
@@ -114,7 +121,8 @@ impl Default for Refresh {
 }
 
 /// Every key of every section, for the nearest known one to a misspelt key.
-const KEYS: [&str; 20] = [
+const KEYS: [&str; 21] = [
+    "read_only",
     "aws",
     "hosts",
     "clusters",

@@ -10,8 +10,11 @@ use color_eyre::eyre::Result;
 use qdeck::app::{App, Settings};
 use qdeck::cli::{self, Arguments, Verb};
 use qdeck::config::Config;
+use qdeck::model::Source;
 use qdeck::protocol::KeyMap;
+use qdeck::remote::audit::Audit;
 use qdeck::remote::demo::{Demo, DemoSettings};
+use qdeck::remote::guard::{Guard, Policy};
 use qdeck::remote::live::Live;
 use qdeck::runtime::{self, Screen};
 
@@ -50,10 +53,9 @@ fn start(arguments: &Arguments) -> Result<ExitCode> {
     let code = match &arguments.command {
         None | Some(Verb::Demo { .. }) => application(arguments, config, demo, &runtime)?,
         Some(verb) => runtime.block_on(async {
-            let live = Live::new(config.clone(), None);
-            let sources = live.sources();
+            let (world, sources) = world(arguments, &config, None);
             tokio::select! {
-                code = cli::command(arguments, verb, &config, &live, &sources) => code,
+                code = cli::command(arguments, verb, &config, &world, &sources) => code,
                 // What was started elsewhere goes on; what is half fetched can be resumed.
                 _ = tokio::signal::ctrl_c() => ExitCode::from(130),
             }
@@ -62,6 +64,14 @@ fn start(arguments: &Arguments) -> Result<ExitCode> {
     // Whatever hangs is left behind: quitting waits for nobody.
     runtime.shutdown_background();
     Ok(code)
+}
+
+/// The world behind its guard, and where clusters can be found in it.
+fn world(arguments: &Arguments, config: &Config, demo: Option<Demo>) -> (Guard, Vec<Source>) {
+    let live = Live::new(config.clone(), demo);
+    let sources = live.sources();
+    let policy = Policy::new(config, arguments.read_only);
+    (Guard::new(Arc::new(live), policy, Audit::at(Audit::default_path())), sources)
 }
 
 fn application(arguments: &Arguments, config: Config, demo: Option<Demo>, runtime: &tokio::runtime::Runtime) -> Result<ExitCode> {
@@ -74,23 +84,24 @@ fn application(arguments: &Arguments, config: Config, demo: Option<Demo>, runtim
     let theme = config.theme(std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()));
     let folder = std::env::current_dir().map_or_else(|_| "/".to_owned(), |path| path.display().to_string());
     let refresh = config.refresh.clone();
+    let read_only = config.read_only || arguments.read_only;
     // The terminal comes first: the first frame waits for nobody.
     let mut screen = Screen::open()?;
     let _guard = runtime.enter();
-    let live = Live::new(config, demo);
+    let (world, sources) = world(arguments, &config, demo);
     let settings = Settings {
-        sources: live.sources(),
+        sources,
         cluster: arguments.cluster.clone().or_else(|| is_demo.then(|| "prod".to_owned())),
         refresh,
         keys,
         theme,
         folder,
         zone: jiff::tz::TimeZone::system(),
+        read_only,
     };
     let app = App::new(settings, screen.size());
     runtime.block_on(async {
-        let remote = Arc::new(live);
-        runtime::run(app, remote, runtime::events(), &mut screen).await;
+        runtime::run(app, Arc::new(world), runtime::events(), &mut screen).await;
     });
     drop(screen);
     Ok(ExitCode::SUCCESS)

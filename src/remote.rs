@@ -2,9 +2,11 @@
 //!
 //! Knows nothing of panes, keys or drawing. A failure is an answer like any other; nothing here panics or prints.
 
+pub mod audit;
 #[cfg(feature = "aws")]
 pub mod aws;
 pub mod demo;
+pub mod guard;
 pub mod host;
 pub mod join;
 pub mod live;

@@ -21,6 +21,9 @@ impl App {
                 left.push((format!(" · {region}"), look.style(Tone::Plain)));
             }
         }
+        if self.settings.read_only {
+            left.push(("  read-only".into(), look.style(Tone::Waits)));
+        }
         let mut right: Vec<Vec<(String, Style)>> = Vec::new();
         if self.paused {
             right.push(vec![("paused".into(), look.style(Tone::Waits))]);

@@ -188,3 +188,26 @@ pub(super) async fn outbox(json: bool, remote: &dyn Remote, finish: bool) -> Res
         .collect();
     print::table(&["CLUSTER", "SCRIPT", "BEGUN", "STATE"], &rows)
 }
+
+pub(super) async fn audit(json: bool, remote: &dyn Remote) -> Result<(), Failure> {
+    let Answer::Audit(deeds) = remote.ask(Query::Audit).await? else { return Ok(()) };
+    if json {
+        let all = deeds.iter().map(
+            |d| json!({ "at": d.at.to_string(), "user": d.user, "cluster": d.cluster.as_str(), "command": d.command, "result": d.result }),
+        );
+        return print::json(&Value::Array(all.collect()));
+    }
+    let rows: Vec<Vec<String>> = deeds
+        .iter()
+        .map(|d| {
+            vec![
+                d.at.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
+                d.user.clone(),
+                d.cluster.to_string(),
+                d.command.clone(),
+                d.result.clone(),
+            ]
+        })
+        .collect();
+    print::table(&["AT", "USER", "CLUSTER", "COMMAND", "RESULT"], &rows)
+}

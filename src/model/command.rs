@@ -1,6 +1,9 @@
 //! What can be asked of the world to change, and what comes back while and after it does.
 
+use std::fmt;
 use std::path::PathBuf;
+
+use jiff::Timestamp;
 
 use super::{ClusterId, Failure, JobChange, JobId, NodeChange, Place, Refusals};
 
@@ -47,6 +50,64 @@ pub enum Command {
     },
     /// Try the connection again now instead of after its pause.
     Reconnect(ClusterId),
+}
+
+impl Command {
+    /// The cluster that it is about.
+    pub fn cluster(&self) -> &ClusterId {
+        match self {
+            Self::Submit(submission) => &submission.cluster,
+            Self::Finish { cluster, .. } | Self::Change { cluster, .. } | Self::ChangeNodes { cluster, .. } => cluster,
+            Self::Reply { cluster, .. } | Self::Reconnect(cluster) => cluster,
+            Self::Fetch(fetch) => &fetch.cluster,
+        }
+    }
+
+    /// Whether it changes a cluster: fetching, answering ssh and reconnecting do not.
+    pub fn is_changing(&self) -> bool {
+        match self {
+            Self::Submit(_) | Self::Finish { .. } | Self::Change { .. } | Self::ChangeNodes { .. } => true,
+            Self::Fetch(_) | Self::Reply { .. } | Self::Reconnect(_) => false,
+        }
+    }
+}
+
+/// In the imperative, with all that it names: `cancel 12, 13`.
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |names: Vec<&str>| names.join(", ");
+        match self {
+            Self::Submit(s) => {
+                write!(f, "submit {}", s.path)?;
+                s.options.iter().chain(&s.args).try_for_each(|word| write!(f, " {word}"))
+            }
+            Self::Finish { token, .. } => write!(f, "finish the submission {token}"),
+            Self::Change { change, jobs, .. } if jobs.is_empty() => write!(f, "{change}"),
+            Self::Change { change, jobs, .. } => write!(f, "{change} {}", list(jobs.iter().map(JobId::as_str).collect())),
+            Self::ChangeNodes { change, nodes, .. } => {
+                write!(f, "{change} {}", list(nodes.iter().map(String::as_str).collect()))?;
+                if let NodeChange::Drain(reason) = change { write!(f, ": {reason}") } else { Ok(()) }
+            }
+            Self::Fetch(fetch) => write!(f, "fetch {}", fetch.job),
+            Self::Reply { .. } => f.write_str("answer ssh"),
+            Self::Reconnect(_) => f.write_str("reconnect"),
+        }
+    }
+}
+
+/// One change that was made or tried.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Deed {
+    /// When its end was known.
+    pub at: Timestamp,
+    /// Who ran qdeck.
+    pub user: String,
+    /// Where.
+    pub cluster: ClusterId,
+    /// What.
+    pub command: String,
+    /// What came of it: `done`, `job 12`, `failed: …`.
+    pub result: String,
 }
 
 /// One script for one scheduler.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    Cluster, ClusterId, FileEntry, JobDetail, JobId, JobTable, Link, LogEvent, LogHit, LogPlace, LogSource, LogStream, NodeTable, Past,
-    Place, Preview, Recall, Submission, Unsent, Why,
+    Cluster, ClusterId, Deed, FileEntry, JobDetail, JobId, JobTable, Link, LogEvent, LogHit, LogPlace, LogSource, LogStream, NodeTable,
+    Past, Place, Preview, Recall, Submission, Unsent, Why,
 };
 
 /// Somebody who knows clusters.
@@ -79,6 +79,8 @@ pub enum Query {
     },
     /// Which submissions were cut off?
     Outbox,
+    /// What was changed, from this machine and by this user?
+    Audit,
     /// What does it write? (followed, never asked once)
     Log(LogSource, LogStart),
     /// Whole lines of a log beside a place: read when one scrolls there.
@@ -125,7 +127,7 @@ impl Query {
             Place::Head(cluster) => Some(cluster),
         };
         match self {
-            Self::Clusters(_) | Self::Locate(_) | Self::Outbox => None,
+            Self::Clusters(_) | Self::Locate(_) | Self::Outbox | Self::Audit => None,
             Self::Link(cluster) | Self::Nodes(cluster) | Self::Streams(cluster) => Some(cluster),
             Self::Jobs { cluster, .. } | Self::Detail { cluster, .. } | Self::Why { cluster, .. } => Some(cluster),
             Self::Again { cluster, .. } | Self::History { cluster, .. } => Some(cluster),
@@ -157,6 +159,8 @@ pub enum Answer {
     Again(Submission),
     /// To [`Query::History`], the latest first.
     History(Vec<Past>),
+    /// To [`Query::Audit`], the newest first.
+    Audit(Vec<Deed>),
     /// To [`Query::Outbox`].
     Outbox(Vec<Unsent>),
     /// To [`Query::Log`].

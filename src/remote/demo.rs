@@ -98,7 +98,9 @@ impl Demo {
             Query::Again { cluster, job } => self.with_world(|w| past::again(w, cluster, &job)).map(Answer::Again),
             Query::History { recall, .. } => Ok(Answer::History(self.with_world(|w| past::history(w, &recall)))),
             Query::LogRange { .. } | Query::LogFind { .. } => Err(missing("the simulation")),
-            Query::Clusters(_) | Query::Locate(_) | Query::Link(_) | Query::Log(..) | Query::Outbox => Err(missing("the simulation")),
+            Query::Clusters(_) | Query::Locate(_) | Query::Link(_) | Query::Log(..) | Query::Outbox | Query::Audit => {
+                Err(missing("the simulation"))
+            }
         };
         tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(missing("the simulation")))
     }

@@ -122,6 +122,7 @@ impl Inner {
             }
             Query::LogRange { .. } | Query::LogFind { .. } => Err(Failure::new(FailureKind::Unsupported, "qdeck", "not there yet")),
             Query::Preview { place, path } => self.host(&place)?.preview(path).await.map(Answer::Preview),
+            Query::Audit => Err(Failure::new(FailureKind::Unsupported, "qdeck", "the guard keeps the audit trail")),
             Query::Link(_) | Query::Log(..) => Err(Failure::new(FailureKind::Unsupported, "qdeck", "this question is followed, not asked")),
         }
     }
@@ -229,12 +230,7 @@ impl Inner {
     }
 
     fn run(self: Arc<Self>, command: Command) -> BoxStream<'static, Progress> {
-        let cluster = match &command {
-            Command::Submit(submission) => &submission.cluster,
-            Command::Finish { cluster, .. } | Command::Change { cluster, .. } | Command::ChangeNodes { cluster, .. } => cluster,
-            Command::Reply { cluster, .. } | Command::Reconnect(cluster) => cluster,
-            Command::Fetch(fetch) => &fetch.cluster,
-        };
+        let cluster = command.cluster();
         if let Some(demo) = self.is_simulated(cluster) {
             return demo.run(command);
         }

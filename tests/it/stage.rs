@@ -37,6 +37,7 @@ impl Stage {
             theme: Theme::Dark,
             folder: "/data".into(),
             zone: TimeZone::UTC,
+            read_only: false,
         };
         let mut stage = Self { app: App::new(settings, (width, height)), now: Duration::ZERO, effects: Vec::new() };
         stage.wait(1);

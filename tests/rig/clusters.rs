@@ -92,6 +92,21 @@ fn a_bad_day_of_aws_hides_nothing_that_can_be_known() {
 }
 
 #[test]
+fn what_is_read_only_is_not_changed_and_every_change_is_written_down() {
+    let Some(rig) = Rig::shared() else { return };
+    let program = Program::new(rig);
+    let job = rig.run("sbatch --parsable -H -J guarded --wrap true").trim().to_owned();
+    let said = program.fail(&["--read-only", "cancel", &job]);
+    assert!(said.contains(&format!("read-only: qdeck does not cancel {job}")), "{said}");
+    assert_eq!(rig.run(&format!("squeue -h -j {job} -o %t")).trim(), "PD");
+    program.say(&["cancel", &job]);
+    let deeds = program.say(&["audit", "--json"]);
+    let deeds: Value = serde_json::from_str(&deeds).unwrap();
+    assert_eq!((&deeds[0]["command"], &deeds[0]["result"]), (&json!(format!("cancel {job}")), &json!("done")));
+    assert_eq!(deeds.as_array().unwrap().len(), 1, "what was forbidden was not done: {deeds}");
+}
+
+#[test]
 fn thousands_of_instances_over_many_pages_are_one_cluster() {
     let Some(rig) = Rig::start(&["--no-slurm"], &[]) else { return };
     let program = Program::new(&rig);
