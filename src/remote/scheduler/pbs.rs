@@ -23,7 +23,9 @@ mod why;
 
 use super::slurm::Slurm;
 use super::{Ask, Handing, Scheduler, Sent};
-use crate::model::{JobChange, JobDetail, JobId, JobTable, NodeChange, NodeTable, Past, Refusals, SchedulerKind, Scope, Verb, Why};
+use crate::model::{
+    Failure, FailureKind, JobChange, JobDetail, JobId, JobTable, NodeChange, NodeTable, Past, Refusals, SchedulerKind, Scope, Verb, Why,
+};
 use host::Facts;
 
 /// Which family of commands is there.

@@ -21,6 +21,7 @@ n() { e=$(do_it "$1" 2>&1 </dev/null) || case $e in
 pub(super) fn jobs(change: &JobChange, jobs: &[JobId], dialect: Dialect) -> Ask<Refusals> {
     use Grain::{Arrays, Subjobs};
     let (command, grain) = match change {
+        // Below the wrappers an array's number is that of its last task too, and their qdel takes it for the array's.
         JobChange::Cancel => ("qdel \"$@\"".to_owned(), Subjobs),
         JobChange::CancelMine => return all_of_mine(dialect),
         JobChange::Signal(name) => (format!("qsig -s {} \"$@\"", quoted(name)), Subjobs),
@@ -108,7 +109,9 @@ fn reader(asked: usize, silence: &'static str) -> crate::remote::scheduler::Read
 /// What it means that a command refuses a job without a word.
 fn silence(dialect: Dialect) -> &'static str {
     match dialect {
-        Dialect::Wrappers => "Invalid job id specified, or it has ended: the Torque wrappers refuse both without a word",
+        Dialect::Wrappers => {
+            "Invalid job id specified, or it has ended, or it is one task of an array: the Torque wrappers refuse each without a word"
+        }
         Dialect::Torque | Dialect::Open => "refused without a word",
     }
 }
