@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::program::{LATER, Program, SOON};
 use crate::rig::{Rig, eventually};
+use crate::support::children_of;
 
 /// Where everything of PBS that the wrappers know is asked for.
 const SCRIPT: &str = "#!/bin/bash\n#PBS -N beats\n#PBS -l nodes=1:ppn=1,walltime=00:05:00\n#SBATCH --comment=mine\n\
@@ -150,37 +152,78 @@ fn tasks_and_nodes_are_listed_and_other_people_s_jobs_are_refused() {
 fn cut_connections_make_each_job_once() {
     let Some(rig) = Rig::start(&["--no-aws"], &[]) else { return };
     let program = program(&rig);
-    let mut told = BTreeSet::new();
-    // Each round cuts all of its connections twice, at other moments than the others.
-    for round in 0..4_u64 {
+    let (mut told, mut cuts) = (BTreeSet::new(), 0);
+    let outbox = format!("{}/.local/state/qdeck/outbox", rig.var("RIG_HOME"));
+    let begun = || {
+        std::fs::read_dir(&outbox)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter(|file| file.path().extension().is_some_and(|e| e == "lock"))
+            .count()
+    };
+    for round in 0..4 {
         let running: Vec<_> = (0..5)
             .map(|n| {
                 let name = format!("once-{round}-{n}.sh");
                 program.script(&name, &format!("#!/bin/bash\necho ran >> ran-{round}-{n}\n"));
-                program
-                    .command(&["--cluster", "rig", "submit", "--remote", &name])
-                    .stdout(Stdio::piped())
-                    .stderr(Stdio::piped())
-                    .spawn()
-                    .unwrap()
+                let mut submit = program.command(&["--cluster", "rig", "submit", "--remote", &name]);
+                submit.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
             })
             .collect();
-        for _ in 0..2 {
-            std::thread::sleep(Duration::from_millis(350 + round * 230));
-            rig.ctl(&["ssh-kill"]);
+        // When the host begins with the first, the third and the fifth of them, the connections of all of them are cut.
+        for nth in [1, 3, 5] {
+            let deadline = Instant::now() + SOON;
+            while begun() < round * 5 + nth && Instant::now() < deadline {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            std::thread::sleep(Duration::from_millis(20 * round as u64));
+            for ssh in running.iter().flat_map(|child| children_of(child.id())) {
+                cuts += usize::from(Pid::from_raw(ssh.pid.cast_signed()).is_some_and(|ssh| kill_process(ssh, Signal::KILL).is_ok()));
+            }
         }
         for child in running {
             let out = child.wait_with_output().unwrap();
-            assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+            let said = String::from_utf8_lossy(&out.stderr);
+            assert!(out.status.success(), "{said}");
             told.insert(String::from_utf8(out.stdout).unwrap().trim().to_owned());
         }
     }
+    eprintln!("{cuts} connections were cut");
+    assert!(cuts >= 20, "{cuts} cut connections prove nothing");
     let queue = rig.run("squeue -h -t all -o '%A'");
     let there: BTreeSet<String> = queue.split_whitespace().map(str::to_owned).collect();
     assert_eq!(told, there, "each submission knows its job, and there is no other");
     assert_eq!(there.len(), 20);
     let ran = || rig.run("cat ran-* 2>/dev/null | wc -l; ls ran-* 2>/dev/null | wc -l");
     eventually("all of them to have run", LATER, || ran() == "20\n20\n");
+}
+
+#[test]
+fn a_submission_without_a_trace_is_found_by_its_token() {
+    let Some(rig) = Rig::start(&["--no-aws"], &[]) else { return };
+    let program = program(&rig);
+    program.script("once.sh", "#!/bin/bash\n#PBS -N once\necho ran >> ran\n");
+    let mut child = program.command(&["--cluster", "rig", "submit", "--remote", "once.sh"]).spawn().unwrap();
+    // qdeck dies as soon as the script is on its way, and so does what the host wrote down of the answer.
+    let outbox = format!("{}/.local/state/qdeck/outbox", rig.var("RIG_HOME"));
+    let files = |end: &str| -> Vec<std::path::PathBuf> {
+        let all = std::fs::read_dir(&outbox).into_iter().flatten().flatten().map(|file| file.path());
+        all.filter(|path| path.to_string_lossy().ends_with(end)).collect()
+    };
+    let deadline = Instant::now() + SOON;
+    while files(".sent").is_empty() {
+        assert!(Instant::now() < deadline, "the submission began");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    eventually("the host to know the id", SOON, || !files(".id").is_empty());
+    let id = std::fs::read_to_string(&files(".id")[0]).unwrap();
+    std::fs::remove_file(&files(".id")[0]).unwrap();
+    let told = program.command(&["outbox", "--finish"]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&told.stdout).trim(), id.trim(), "{}", String::from_utf8_lossy(&told.stderr));
+    assert_eq!(rig.run("squeue -h -t all -o %A").trim(), id.trim(), "there is one job");
 }
 
 #[test]

@@ -16,6 +16,8 @@ mod paths;
 mod record;
 mod state;
 mod submit;
+#[cfg(test)]
+mod tests;
 mod text;
 mod time;
 mod trouble;

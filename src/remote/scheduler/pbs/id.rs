@@ -88,6 +88,8 @@ pub(super) fn named(id: &str, dialect: Dialect, grain: Grain) -> Named {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -123,5 +125,19 @@ mod tests {
             (said("$(x)", Dialect::Open, Subjobs), said("1_x", Dialect::Torque, Subjobs)),
             ("is no job ".into(), "is no job ".into())
         );
+    }
+
+    proptest! {
+        #[test]
+        fn any_id_is_survived_and_none_reaches_a_command_unread(id in "[0-9]{0,3}[\\[_.-]?[^a]{0,8}", any in any::<String>()) {
+            for id in [id, any] {
+                let _ = Id::read(&id).map(|id| id.word());
+                for dialect in [Dialect::Wrappers, Dialect::Torque, Dialect::Open] {
+                    if let Named::As(words) = named(&id, dialect, Grain::Subjobs) {
+                        prop_assert!(words.iter().all(|word| word == "-t" || word.bytes().all(|b| b.is_ascii_digit() || b"[],-:%".contains(&b))));
+                    }
+                }
+            }
+        }
     }
 }

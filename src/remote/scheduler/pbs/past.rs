@@ -92,6 +92,8 @@ fn from(job: &Record, asked: &str, dialect: Dialect) -> Past {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::remote::scheduler::pbs::host::facts;
 
@@ -125,5 +127,18 @@ mod tests {
             (Some(JobState::Failed), "/home/ec2-user/long-1.out", Some(1_795_634_601))
         );
         assert_eq!((ask.read)(&said("\x1d1\n\x1e".into(), "slurm_load_jobs error: Invalid job id specified\n")).unwrap(), []);
+    }
+
+    proptest! {
+        #[test]
+        fn any_answer_is_survived(text in "[^\r]{0,80}", parts in "(\x1d[0-9]{1,2}\n|\x1e|Job Id: 1\n|    job_state = F\n|    (Exit_status|mtime) = [^\r]{0,9}\n|JobId=1 JobName=a ){0,12}") {
+            for dialect in [Dialect::Wrappers, Dialect::Torque, Dialect::Open] {
+                for text in [&text, &parts] {
+                    let _ = (ask(&[JobId::new("1")], &facts(dialect)).read)(&said(text.clone(), ""));
+                    let _ = (detail::ask(&JobId::new("1"), &facts(dialect)).read)(&said(text.clone(), ""));
+                    let _ = (detail::wrapped(&JobId::new("1"), Slurm.detail(&JobId::new("1"))).read)(&said(text.clone(), ""));
+                }
+            }
+        }
     }
 }

@@ -144,6 +144,13 @@ mod tests {
     }
 
     #[test]
+    fn a_name_of_64_kb_is_a_name() {
+        let name = "\u{202e}\t\n x".repeat(9_000);
+        let text = format!("Job Id:\t5\n\tJob_Name = {name}\n\tJob_Owner = me@h\n\tjob_state = R\n\n");
+        assert_eq!(jobs(&text, Dialect::Wrappers).all[0].get("Job_Name"), Some(name.as_str()));
+    }
+
+    #[test]
     fn a_heading_in_a_name_is_a_name() {
         let text = "Job Id:\t5\n\tJob_Name = x\n\nJob Id:\t99\n\tJob_Name = y\n\tJob_Owner = me@h\n\tjob_state = R\n\nJob Id:\t6\n\tJob_Name = z\n\
                     \tJob_Owner = me@h\n\tjob_state = Q\n\n";

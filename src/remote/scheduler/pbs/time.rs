@@ -39,6 +39,8 @@ pub(super) fn limit(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -59,5 +61,14 @@ mod tests {
         }
         assert_eq!(duration("71582788:15:00"), None);
         assert_eq!((limit("1-02:00:00").as_str(), limit("2:00:00").as_str(), limit("+30").as_str()), ("26:00:00", "2:00:00", "+30"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_survived(text in any::<String>(), near in "([A-Z][a-z]{2} ){0,2}[0-9]{1,3} [0-9]{1,3}:[0-9]{1,3}:[0-9]{1,3} -?[0-9]{1,6}") {
+            for text in [text, near] {
+                let _ = (epoch(&text), duration(&text), limit(&text));
+            }
+        }
     }
 }

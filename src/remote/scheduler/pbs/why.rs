@@ -144,6 +144,8 @@ fn queued(name: &str, text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::remote::host::Said;
 
@@ -175,5 +177,14 @@ mod tests {
         assert!(why("    job_state = R", "").plain.contains("does not wait"));
         let never = why("    job_state = Q\n    comment = Can Never Run: Insufficient amount of resource: ngpus", "");
         assert!(never.remedy.contains("never starts"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_answer_is_survived(bytes in proptest::collection::vec(any::<u8>(), 0..200), fields in "(    (comment|Hold_Types|depend|job_state|Execution_Time) = [^\r]{0,9}\n){0,6}", queue in "[^\r]{0,40}") {
+            let said = Said { status: 0, stdout: bytes, stderr: String::new() };
+            let _ = (ask(&JobId::new("7"), Dialect::Torque).read)(&said);
+            why(&format!("    job_state = H\n{fields}"), &queue);
+        }
     }
 }
