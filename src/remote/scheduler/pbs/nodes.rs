@@ -32,7 +32,7 @@ fn node(record: &Record) -> Node {
     let full = record.get("state").unwrap_or("");
     // The wrappers take away the star that says that a node does not answer, and leave it in Slurm's own word.
     let silent = status("slurmstate").is_some_and(|word| word.contains('*'));
-    let mut node = Node::named(&record.id, full, if silent { NodePhase::Down } else { phase(full) });
+    let mut node = Node::named(&record.id, compact(full), if silent { NodePhase::Down } else { phase(full) });
     let list = |text: &str| text.split([',', ' ']).map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect::<Vec<_>>();
     node.partitions = record.any(&["resources_available.Qlist", "queue"]).map(list).unwrap_or_default();
     node.features = record.get("properties").map(list).unwrap_or_default();
@@ -96,12 +96,36 @@ fn megabytes(text: &str) -> Option<u64> {
     }
 }
 
+/// The state in a word for a narrow place, with Slurm's sign where one shines through: the worst where there are several.
+fn compact(full: &str) -> String {
+    const SHORT: [(&str, &str); 10] = [
+        ("job-exclusive", "jobexcl"),
+        ("job-busy", "jobbusy"),
+        ("job-sharing", "sharing"),
+        ("resv-exclusive", "resvexc"),
+        ("state-unknown", "unknown"),
+        ("wait-provisioning", "prov"),
+        ("provisioning", "prov"),
+        ("maintenance", "maint"),
+        ("allocated", "alloc"),
+        ("draining", "drng"),
+    ];
+    let words: Vec<&str> = full.split([',', '+']).map(str::trim).collect();
+    let worst = ["down", "offline"].iter().find(|bad| words.contains(bad)).copied();
+    let word = worst.or(words.first().copied()).unwrap_or("");
+    let base = word.trim_end_matches(SIGNS);
+    let short = SHORT.iter().find(|(long, _)| *long == base).map_or(base, |(_, short)| *short);
+    format!("{short}{}", &word[base.len()..])
+}
+
+/// Slurm's signs for power and reservations, as its wrappers print them.
+const SIGNS: [char; 7] = ['~', '#', '%', '!', '@', '^', '$'];
+
 /// What several states at once come to: the worst one counts.
 fn phase(full: &str) -> NodePhase {
     // Slurm's signs shine through the wrappers.
-    let suffix = full.chars().last().filter(|c| "~#%!@^$".contains(*c));
-    let words: Vec<String> =
-        full.split([',', '+']).map(|w| w.trim().trim_end_matches(['~', '#', '%', '!', '@', '^', '$']).to_lowercase()).collect();
+    let suffix = full.chars().last().filter(|c| SIGNS.contains(c));
+    let words: Vec<String> = full.split([',', '+']).map(|w| w.trim().trim_end_matches(SIGNS).to_lowercase()).collect();
     let has = |names: &[&str]| words.iter().any(|word| names.contains(&word.as_str()));
     if has(&["down", "stale", "unresolvable", "fail", "failing", "error", "inval", "invalid", "not_responding"]) {
         return NodePhase::Down;
@@ -166,6 +190,12 @@ mod tests {
     #[case("", NodePhase::Unknown)]
     fn states_have_phases(#[case] full: &str, #[case] expected: NodePhase) {
         assert_eq!(phase(full), expected);
+    }
+
+    #[test]
+    fn words_fit_a_narrow_place() {
+        let words = ["job-exclusive", "allocated#", "down,offline", "free", "free,offline", "free~", ""].map(compact);
+        assert_eq!(words, ["jobexcl", "alloc#", "down", "free", "offline", "free~", ""]);
     }
 
     #[test]
