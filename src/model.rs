@@ -20,7 +20,7 @@ pub mod query;
 pub mod text;
 
 pub use arrange::{Arrangement, Column, Filter, Order, Wish};
-pub use change::{JobChange, NodeChange, Refusals, Verb};
+pub use change::{JobChange, NodeChange, Refusals, Verb, Verbs};
 pub use cluster::{Cluster, ClusterFailure, ClusterKind, HeadNode, Link, Prompt, SchedulerKind};
 pub use command::{Command, Deed, Existing, Fetch, Progress, Receipt, Submission};
 pub use directives::Directives;

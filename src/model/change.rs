@@ -43,7 +43,44 @@ pub enum Verb {
     Attach,
     Script,
     ChangeNodes,
+    PowerNodes,
     History,
+}
+
+impl Verb {
+    /// All of them.
+    pub const ALL: [Self; 14] = [
+        Self::Cancel,
+        Self::Signal,
+        Self::Hold,
+        Self::Requeue,
+        Self::TimeLimit,
+        Self::Nice,
+        Self::Top,
+        Self::Rerun,
+        Self::Why,
+        Self::Attach,
+        Self::Script,
+        Self::ChangeNodes,
+        Self::PowerNodes,
+        Self::History,
+    ];
+}
+
+/// What one host's batch system offers: two of the same kind may have different commands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Verbs(u16);
+
+impl Verbs {
+    /// Those verbs for which `offers` says so.
+    pub fn those(offers: impl Fn(Verb) -> bool) -> Self {
+        Self(Verb::ALL.iter().filter(|verb| offers(**verb)).fold(0, |set, verb| set | 1 << *verb as u16))
+    }
+
+    /// Whether a verb is among them.
+    pub fn has(self, verb: Verb) -> bool {
+        self.0 & 1 << verb as u16 != 0
+    }
 }
 
 impl SchedulerKind {
@@ -53,7 +90,8 @@ impl SchedulerKind {
         match self {
             Self::Slurm => true,
             Self::GridEngine => matches!(verb, Cancel | Signal | Hold | Requeue | TimeLimit | Nice | Why | History),
-            Self::Pbs => matches!(verb, Cancel | Signal | Hold | Requeue | TimeLimit | Nice | Why | History),
+            // What every dialect has; the rest depends on the host and comes with its queue.
+            Self::Pbs => matches!(verb, Cancel | Hold | Why | ChangeNodes | History),
             Self::Runner => matches!(verb, Cancel | History),
         }
     }
@@ -118,5 +156,26 @@ impl fmt::Display for NodeChange {
     }
 }
 
+impl NodeChange {
+    /// The verb that it is.
+    pub fn verb(&self) -> Verb {
+        match self {
+            Self::Drain(_) | Self::Resume => Verb::ChangeNodes,
+            Self::Reboot | Self::PowerUp | Self::PowerDown => Verb::PowerNodes,
+        }
+    }
+}
+
 /// What was refused: the job or node, and why in the scheduler's words.
 pub type Refusals = Vec<(String, String)>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_of_verbs_holds_those_and_no_others() {
+        let verbs = Verbs::those(|verb| matches!(verb, Verb::Cancel | Verb::History));
+        assert!(Verb::ALL.into_iter().all(|verb| verbs.has(verb) == matches!(verb, Verb::Cancel | Verb::History)));
+    }
+}

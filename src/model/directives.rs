@@ -29,6 +29,10 @@ pub struct Directives {
     pub array: Option<String>,
     /// Slurm's comment.
     pub comment: Option<String>,
+    /// Variables for the job's environment, as PBS lists them: `A=1,B`.
+    pub variables: Option<String>,
+    /// PBS's `-j`: `oe` is one file where output goes, `eo` one where errors go.
+    joined: Option<String>,
 }
 
 /// The batch systems' prefixes. The first one found in a script is the one whose options count.
@@ -59,7 +63,17 @@ impl Directives {
                     "#PBS" => all.pbs(&words),
                     _ => all.grid_engine(&words),
                 }
+            } else if *prefix == "#SBATCH" {
+                // sbatch obeys its own options beside those of others, and a comment is what qdeck must not lose.
+                let mut beside = Self::default();
+                beside.slurm(&words(&line[prefix.len()..]));
+                all.comment = beside.comment.or(all.comment);
             }
+        }
+        match all.joined.as_deref() {
+            Some("oe") => all.error.clone_from(&all.output),
+            Some("eo") => all.output.clone_from(&all.error),
+            _ => {}
         }
         all
     }
@@ -145,30 +159,48 @@ impl Directives {
     fn pbs(&mut self, words: &[String]) {
         let mut words = words.iter();
         while let Some(word) = words.next() {
-            match word.as_str() {
-                "-N" => self.name = words.next().cloned(),
-                "-q" => self.partition = words.next().cloned(),
-                "-o" => self.output = words.next().cloned(),
-                "-e" => self.error = words.next().cloned(),
-                "-d" | "-w" => self.work_dir = words.next().cloned(),
-                "-J" | "-t" => self.array = words.next().cloned(),
-                "-l" => words.next().into_iter().flat_map(|list| list.split(',')).for_each(|item| self.pbs_resource(item)),
-                _ => {}
+            let Some(letter) = word.strip_prefix('-').and_then(|rest| rest.chars().next()).filter(|c| "NqoedwJtljv".contains(*c)) else {
+                continue;
+            };
+            // `-Nname` and `-N name` are the same.
+            let glued = &word[2..];
+            let Some(value) = (if glued.is_empty() { words.next().map(String::as_str) } else { Some(glued) }) else { continue };
+            let given = Some(value.to_owned());
+            match letter {
+                'N' => self.name = given,
+                'q' => self.partition = given,
+                'o' => self.output = given,
+                'e' => self.error = given,
+                'd' | 'w' => self.work_dir = given,
+                'J' | 't' => self.array = given,
+                'j' => self.joined = given,
+                'v' => self.variables = given,
+                _ => value.split(',').for_each(|item| self.pbs_resource(item)),
             }
         }
     }
 
-    /// `walltime=1:00:00`, `nodes=2:ppn=4`, `select=2:ncpus=4:mpiprocs=4`.
+    /// `walltime=1:00:00`, `nodes=2:ppn=4`, `nodes=a:ppn=2+b:ppn=2`, `select=2:ncpus=4:mpiprocs=4+1:ncpus=8`.
     fn pbs_resource(&mut self, item: &str) {
-        if let Some(time) = item.strip_prefix("walltime=") {
-            self.time_limit = seconds(time);
-        }
-        if let Some(chunk) = item.strip_prefix("nodes=").or_else(|| item.strip_prefix("select=")) {
-            let mut parts = chunk.split(':');
-            self.nodes = parts.next().and_then(|n| n.parse().ok());
-            let per_node = parts.find_map(|p| p.strip_prefix("ppn=").or_else(|| p.strip_prefix("ncpus=")));
-            let per_node: Option<u32> = per_node.and_then(|n| n.parse().ok());
-            self.tasks = self.nodes.zip(per_node).and_then(|(n, p)| n.checked_mul(p)).or(self.tasks);
+        let Some((key, value)) = item.split_once('=') else { return };
+        match key {
+            "walltime" => self.time_limit = seconds(value),
+            "ncpus" | "procs" => self.tasks = value.parse().ok().or(self.tasks),
+            "nodes" | "select" => {
+                let (mut nodes, mut tasks) = (0_u32, None);
+                for chunk in value.split('+') {
+                    let mut parts = chunk.split(':');
+                    // What is no number is the name of a node.
+                    let count: u32 = parts.next().and_then(|n| n.parse().ok()).unwrap_or(1);
+                    let part = |key: &str| chunk.split(':').find_map(|p| p.strip_prefix(key)?.parse::<u32>().ok());
+                    let each = part("mpiprocs=").or_else(|| part("ppn=")).or_else(|| part("ncpus="));
+                    nodes = nodes.saturating_add(count);
+                    tasks = each.map(|each| count.saturating_mul(each).saturating_add(tasks.unwrap_or(0))).or(tasks);
+                }
+                self.nodes = Some(nodes);
+                self.tasks = tasks.or(self.tasks);
+            }
+            _ => {}
         }
     }
 }
@@ -233,9 +265,33 @@ mod tests {
         assert_eq!((pbs.nodes, pbs.tasks, pbs.time_limit, pbs.partition.as_deref()), (Some(2), Some(8), Some(1_800), Some("batch")));
     }
 
+    #[test]
+    fn pbs_options_are_read_in_all_their_forms() {
+        let d = Directives::read(
+            "#!/bin/sh\n#PBS -Nfluid -q work # the large one\n#PBS -l select=2:ncpus=8:mpiprocs=4+1:ncpus=2 -lwalltime=1:30:00\n#PBS -J 0-9:3\n\
+             #PBS -joe -o out.txt -e err.txt\n#PBS -w /scratch/a -v A=1,B\n#PBS\nmpirun x\n#PBS -q late\n",
+        );
+        assert_eq!((d.name.as_deref(), d.partition.as_deref(), d.array.as_deref()), (Some("fluid"), Some("work"), Some("0-9:3")));
+        assert_eq!((d.nodes, d.tasks, d.time_limit), (Some(3), Some(10), Some(5_400)));
+        assert_eq!(
+            (d.output.as_deref(), d.error.as_deref(), d.work_dir.as_deref()),
+            (Some("out.txt"), Some("out.txt"), Some("/scratch/a"))
+        );
+        assert_eq!((d.variables.as_deref(), d.lines.len()), (Some("A=1,B"), 6));
+        let torque =
+            Directives::read("#PBS -t 1-4%2 -d run\n#PBS -l nodes=a:ppn=2+b:ppn=2,mem=1gb\n#PBS -j eo -e all.txt\n#PBS -l\n#PBS -é x\n");
+        assert_eq!(
+            (torque.array.as_deref(), torque.work_dir.as_deref(), torque.nodes, torque.tasks),
+            (Some("1-4%2"), Some("run"), Some(2), Some(4))
+        );
+        assert_eq!((torque.output.as_deref(), torque.error.as_deref()), (Some("all.txt"), Some("all.txt")));
+        assert_eq!(Directives::read("#PBS -N a\n#SBATCH --comment=mine -J b\n").comment.as_deref(), Some("mine"));
+        assert_eq!(Directives::read("#PBS -l nodes=4294967295:ppn=4294967295+9:ppn=9\n").nodes, Some(u32::MAX));
+    }
+
     proptest! {
         #[test]
-        fn any_script_is_survived(script in "(#(SBATCH|PBS|\\$)? ?(-[a-zA-Z]|--[a-z-]+)?[= ]?[^\n]{0,12}\n){0,8}") {
+        fn any_script_is_survived(script in "(#(SBATCH|PBS|\\$)? ?(-[a-zA-Zé]|--[a-z-]+)?[= ]?[^\n]{0,12}\n){0,8}") {
             Directives::read(&script);
         }
     }

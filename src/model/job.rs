@@ -4,7 +4,7 @@
 
 use jiff::Timestamp;
 
-use super::{Change, JobId, SchedulerKind};
+use super::{Change, JobId, SchedulerKind, Verb, Verbs};
 
 /// Slurm's job states; other schedulers' states are mapped to them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord)]
@@ -198,6 +198,8 @@ pub struct JobTable {
     pub changes: Vec<Change>,
     /// Arrays of which tasks have left the queue: array id, tasks that ended well, tasks that did not.
     pub past: Vec<(String, u32, u32)>,
+    /// What can be done on this very cluster, where its host told; else its scheduler's kind says.
+    pub verbs: Option<Verbs>,
 }
 
 impl JobTable {
@@ -265,6 +267,11 @@ impl JobTable {
     /// All jobs in the scheduler's order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Job<'_>> {
         self.rows.iter().map(|row| Job { text: &self.text, row })
+    }
+
+    /// Whether this cluster offers a verb.
+    pub fn offers(&self, kind: SchedulerKind, verb: Verb) -> bool {
+        self.verbs.map_or_else(|| kind.offers(verb), |verbs| verbs.has(verb))
     }
 
     /// The row of the job with this id. Looks at every row.

@@ -3,15 +3,17 @@
 //! Knows nothing of ssh: whether a script runs here or on a head node is the caller's business.
 
 mod paths;
+mod pbs;
 mod slurm;
 mod trouble;
 
 use crate::model::{
     Failure, FailureKind, JobChange, JobDetail, JobId, JobTable, NodeChange, NodeTable, Past, Refusals, SchedulerKind, Scope, Submission,
-    Why,
+    Verb, Why,
 };
 
 use super::host::Said;
+use pbs::Pbs;
 use slurm::Slurm;
 
 pub(crate) use paths::Fill;
@@ -31,6 +33,14 @@ pub struct Ask<T> {
 pub trait Scheduler: Send + Sync + 'static {
     /// Which one.
     fn kind(&self) -> SchedulerKind;
+    /// What must be asked of the host before it is known what is driven there; the answer is the driver to use from then on.
+    fn introduction(&self) -> Option<Ask<Box<dyn Scheduler>>> {
+        None
+    }
+    /// Whether a verb can be done on the host that this driver was introduced to.
+    fn offers(&self, verb: Verb) -> bool {
+        self.kind().offers(verb)
+    }
     /// The queue. `with_paths` asks for the output paths too, which costs bytes: never in a polling loop.
     fn jobs(&self, scope: Scope, with_paths: bool) -> Ask<JobTable>;
     /// The nodes.
@@ -80,6 +90,8 @@ pub struct Handing<'a> {
     pub token: &'a str,
     /// The comment that the script itself asks for.
     pub comment: Option<&'a str>,
+    /// The environment that the script itself asks for: `A=1,B`.
+    pub variables: Option<&'a str>,
 }
 
 /// What became of a submission.
@@ -119,10 +131,11 @@ pub fn detect() -> Ask<SchedulerKind> {
 pub fn scheduler(kind: SchedulerKind) -> Result<Box<dyn Scheduler>, Failure> {
     match kind {
         SchedulerKind::Slurm => Ok(Box::new(Slurm)),
-        SchedulerKind::GridEngine | SchedulerKind::Pbs | SchedulerKind::Runner => {
+        SchedulerKind::Pbs => Ok(Box::new(Pbs::new())),
+        SchedulerKind::GridEngine | SchedulerKind::Runner => {
             let what = format!("{} is recognised but not driven by this version", kind.word());
             Err(Failure::new(FailureKind::Unsupported, "", what)
-                .hint("Slurm is. `hosts: {scheduler: slurm}` says so where both are installed."))
+                .hint("Slurm and PBS are. `hosts: {scheduler: slurm}` says so where both are installed."))
         }
     }
 }

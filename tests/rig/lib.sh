@@ -20,12 +20,14 @@ MOTO='moto[server,all]==5.2.5'
 
 RIG_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 RIG_VENV=${XDG_CACHE_HOME:-$HOME/.cache}/qdeck/rig/venv
+RIG_TORQUE=${XDG_CACHE_HOME:-$HOME/.cache}/qdeck/rig/torque # Slurm's Torque wrappers
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
 
 # Every node has an address of its own in 127.0.0.0/8: NodeAddr and EC2's PrivateIpAddress are the same, as on AWS.
 HEAD_ADDR=127.0.10.14
 LOGIN_ADDR=127.0.10.15
+TORQUE_ADDR=127.0.10.16 # the head node as one that has the Torque wrappers on its PATH
 STATIC="compute-st-c5large-1 compute-st-c5large-2 gpu-st-p4d-1"
 CLOUD="compute-dy-c5large-1 compute-dy-c5large-2 compute-dy-c5large-3 compute-dy-c5large-4 gpu-dy-p4d-1 gpu-dy-p4d-2"
 addr_of() { # NODE

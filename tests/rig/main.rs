@@ -15,6 +15,7 @@ mod support;
 mod clusters;
 mod faults;
 mod oneshot;
+mod pbs;
 mod program;
 mod rig;
 mod smoke;

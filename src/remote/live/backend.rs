@@ -7,7 +7,7 @@ use tokio::sync::OnceCell;
 
 use crate::model::{
     Failure, FailureKind, JobChange, JobDetail, JobId, JobTable, NodeChange, NodeTable, Past, Place, Refusals, SchedulerKind, Scope,
-    Submission, Why,
+    Submission, Verbs, Why,
 };
 use crate::remote::host::Host;
 use crate::remote::runner::Runner;
@@ -54,7 +54,11 @@ impl Backend {
                 Some(kind) => *kind,
                 None => run(host, name, scheduler::detect()).await?,
             };
-            scheduler::scheduler(kind).map(Arc::from).map_err(|failure| placed(failure, name))
+            let driver = scheduler::scheduler(kind).map_err(|failure| placed(failure, name))?;
+            match driver.introduction() {
+                Some(ask) => run(host, name, ask).await.map(Arc::from),
+                None => Ok(Arc::from(driver)),
+            }
         });
         found.await.cloned().map(Some)
     }
@@ -78,7 +82,10 @@ impl Backend {
 
     pub(super) async fn jobs(&self, scope: Scope, with_paths: bool) -> Result<JobTable, Failure> {
         match self.batch(|scheduler| scheduler.jobs(scope, with_paths)).await? {
-            Some(jobs) => Ok(jobs),
+            Some(mut jobs) => {
+                jobs.verbs = self.scheduler().await?.map(|scheduler| Verbs::those(|verb| scheduler.offers(verb)));
+                Ok(jobs)
+            }
             None => self.runner(move |runner| runner.jobs(scope)).await,
         }
     }

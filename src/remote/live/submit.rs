@@ -123,7 +123,7 @@ impl Sending {
             }
         };
         self.step("handing it to the scheduler".into());
-        let comment = self.comment(&path).await;
+        let directives = self.directives(&path).await.unwrap_or_default();
         *sent = true;
         let submission = &self.submission;
         let handing = Handing {
@@ -132,7 +132,8 @@ impl Sending {
             args: &submission.args,
             options: &submission.options,
             token: &self.token,
-            comment: comment.as_deref(),
+            comment: directives.comment.as_deref(),
+            variables: directives.variables.as_deref(),
         };
         match self.backend.submit(&handing).await {
             Ok(Ok(Sent::Taken(job, said))) => Ok((job, said)),
@@ -155,11 +156,11 @@ impl Sending {
         }
     }
 
-    /// The comment that the script itself asks for; the token must not take its place.
-    async fn comment(&self, path: &str) -> Option<String> {
+    /// What the script itself asks for; the token must not take its place.
+    async fn directives(&self, path: &str) -> Option<Directives> {
         match &self.submission.text {
-            Some(text) => Directives::read(text).comment,
-            None => Directives::read(&self.backend.host().preview(path.to_owned()).await.ok()?.text).comment,
+            Some(text) => Some(Directives::read(text)),
+            None => Some(Directives::read(&self.backend.host().preview(path.to_owned()).await.ok()?.text)),
         }
     }
 

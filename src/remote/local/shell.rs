@@ -18,7 +18,7 @@ use crate::model::{Failure, FailureKind};
 use crate::remote::host::Said;
 
 /// Where schedulers are found when a login shell has not said so.
-const PLACES: &str = "/opt/slurm/bin:/usr/local/slurm/bin:/opt/sge/bin";
+const PLACES: &str = "/opt/slurm/bin:/usr/local/slurm/bin:/opt/sge/bin:/opt/pbs/bin";
 /// Linux takes no single argument beyond 128 kB.
 const LONGEST_ARGUMENT: usize = 100_000;
 /// How long output may still arrive once the shell is gone: something in the background can hold the pipe for ever.
@@ -124,7 +124,7 @@ mod tests {
         let said = run("printf 'a\\377b'; echo oops >&2; cat; exit 3".to_owned(), LONG).await.unwrap();
         assert_eq!(said, Said { status: 3, stdout: b"a\xffb".to_vec(), stderr: "oops\n".to_owned() });
         let said = run("printf %s \"$PATH\"".to_owned(), LONG).await.unwrap();
-        assert!(String::from_utf8(said.stdout).unwrap().ends_with(":/opt/slurm/bin:/usr/local/slurm/bin:/opt/sge/bin"));
+        assert!(String::from_utf8(said.stdout).unwrap().ends_with(":/opt/slurm/bin:/usr/local/slurm/bin:/opt/sge/bin:/opt/pbs/bin"));
         assert_eq!(run("kill -9 $$".to_owned(), LONG).await.unwrap().status, 137);
     }
 

@@ -92,7 +92,7 @@ mod tests {
     }
 
     fn handing<'a>(args: &'a [String], comment: Option<&'a str>) -> Handing<'a> {
-        Handing { path: "/home/u/my job.sh", dir: None, args, options: &[], token: "t1", comment }
+        Handing { path: "/home/u/my job.sh", dir: None, args, options: &[], token: "t1", comment, variables: None }
     }
 
     #[test]

@@ -86,7 +86,8 @@ fn place(queue: &str, wanted: &JobId) -> Option<(usize, usize)> {
 fn limits(why: &mut Why, line: &str, name: &str, wanted: &str) {
     let value = |key: &str| line.split(' ').find_map(|pair| pair.strip_prefix(key)?.strip_prefix('=')).unwrap_or("");
     let state = value("State");
-    if line.is_empty() {
+    // Of a job that has ended Slurm tells no partition any more.
+    if state.is_empty() {
         return;
     }
     if state != "UP" {
