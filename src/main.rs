@@ -90,7 +90,7 @@ fn application(arguments: &Arguments, config: Config, demo: Option<Demo>, runtim
     let app = App::new(settings, screen.size());
     runtime.block_on(async {
         let remote = Arc::new(live);
-        runtime::run(app, remote, runtime::events(), &mut screen).await;
+        runtime::run(app, remote, runtime::events, &mut screen).await;
     });
     drop(screen);
     Ok(ExitCode::SUCCESS)

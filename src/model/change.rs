@@ -54,7 +54,7 @@ impl SchedulerKind {
             Self::Slurm => true,
             Self::GridEngine => matches!(verb, Cancel | Signal | Hold | Requeue | TimeLimit | Nice | Why | History),
             Self::Pbs => matches!(verb, Cancel | Signal | Hold | Requeue | TimeLimit | Nice | Why | History),
-            Self::Runner => matches!(verb, Cancel | History),
+            Self::Runner => matches!(verb, Cancel | History | Rerun | Script),
         }
     }
 }

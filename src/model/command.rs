@@ -16,6 +16,20 @@ pub enum Command {
         /// The submission's token.
         token: String,
     },
+    /// Give up a submission that was cut off. What became of it is not found out.
+    Forget {
+        /// The cluster.
+        cluster: ClusterId,
+        /// The submission's token.
+        token: String,
+    },
+    /// Write text into a new file on this machine.
+    Save {
+        /// The file; one that is there already is never touched.
+        path: PathBuf,
+        /// What it shall hold.
+        text: String,
+    },
     /// Change jobs.
     Change {
         /// The cluster.
@@ -148,6 +162,8 @@ pub enum Receipt {
         /// Their names below it.
         files: Vec<String>,
     },
+    /// The text is in this file.
+    Saved(PathBuf),
     /// The answer was passed on, or the connection is being tried.
     Noted,
 }
