@@ -44,10 +44,10 @@ impl Report {
         let mut groups = vec![
             Group { title: "Job", rows: what(job) },
             Group { title: "Times", rows: times(job) },
+            Group { title: use_title(job), rows: job.usage.as_ref().map(|usage| used(usage, job.state)).unwrap_or_default() },
             Group { title: "Resources", rows: resources(job) },
             Group { title: "Nodes", rows: places(job, nodes) },
             Group { title: "Files", rows: files(job) },
-            Group { title: use_title(job), rows: job.usage.as_ref().map(|usage| used(usage, job.state)).unwrap_or_default() },
         ];
         let raw = job.fields.iter().map(|(label, value)| (label.clone(), Value::Text(value.clone()))).collect();
         groups.push(Group { title: "In the scheduler's words", rows: raw });

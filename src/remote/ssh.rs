@@ -145,9 +145,11 @@ impl Host for SshHost {
         async move {
             let live = connection.live().await?;
             let socket = live.socket.display().to_string();
-            // Through the session that there is. ssh's own farewell would be taken for a failure.
+            // Through the session that there is, or else through one of its own, which can ask its user: it has the terminal. ssh's farewell
+            // would be taken for a failure.
+            let path = if live.reads_terminals { socket.as_str() } else { "none" };
             let mut words: Vec<String> =
-                ["ssh", "-t", "-o", "ControlMaster=no", "-o", "LogLevel=ERROR", "-S", &socket].map(str::to_owned).into();
+                ["ssh", "-t", "-o", "ControlMaster=no", "-o", "LogLevel=ERROR", "-S", path].map(str::to_owned).into();
             words.extend(connection.to.arguments().into_iter().map(|word| word.to_string_lossy().into_owned()));
             // One word for the login shell over there, whichever it is.
             words.push(format!("exec sh -c {}", quoted(&format!("{}; {script}", PRELUDE.trim_end()))));

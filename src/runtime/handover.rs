@@ -12,6 +12,7 @@ use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use tokio::process::{Child, Command};
 
 use super::input::{Signal, Signals};
+use super::screen::LEAVE;
 use crate::model::{Failure, FailureKind};
 use crate::protocol::{HandOver, Program};
 
@@ -35,7 +36,7 @@ pub(super) async fn run(errand: HandOver, signals: &mut Signals) -> Handed {
     let words = words(&errand.program, draft.as_ref().map(|draft| draft.0.as_path()));
     let before = tcgetattr(std::io::stdin()).ok();
     if !errand.words.is_empty() {
-        say(&format!("── {} ──\r\n", errand.words));
+        say(&format!("\r── {} ──\r\n", errand.words));
     }
     let (status, leave) = match spawn(&words) {
         Ok(mut child) => wait(&mut child, signals).await,
@@ -47,6 +48,11 @@ pub(super) async fn run(errand: HandOver, signals: &mut Signals) -> Handed {
     };
     if let Some(before) = before {
         let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, &before);
+    }
+    if leave {
+        // It had no time to take its own modes back.
+        let mut out = std::io::stdout();
+        let _ = out.write_all(LEAVE).and_then(|()| out.flush());
     }
     let failed = status.filter(|status| !status.success());
     let leave = leave || if let Some(status) = failed { told(&words, status, signals).await } else { false };

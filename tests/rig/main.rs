@@ -13,6 +13,7 @@ mod support;
 
 mod faults;
 mod oneshot;
+mod past;
 mod program;
 mod rig;
 mod smoke;

@@ -150,6 +150,13 @@ impl Overlay for JobSheet {
             }),
         };
         let height = u16::try_from(rows.len()).unwrap_or(u16::MAX - 2).max(3);
+        let page = usize::from(body.height.saturating_sub(2));
+        let remark = if remark.is_empty() && rows.len() > page {
+            let top = self.top.min(rows.len() - page);
+            format!("{}–{} of {}", top + 1, top + page, rows.len())
+        } else {
+            remark
+        };
         let inner = sheet(buf, body, (room, height), &format!("Job {}", self.job), &remark, look);
         let top = self.top.min(rows.len().saturating_sub(usize::from(inner.height)));
         for (y, row) in (inner.y..inner.bottom()).zip(rows.iter().skip(top)) {

@@ -227,12 +227,15 @@ pub(super) async fn again(record: &Arc<Record>, backend: &Backend, cluster: Clus
     let sent = sent.filter(|(draft, begun)| same(&draft.token, *begun)).map(|(draft, _)| draft.submission);
     let (mut submission, notes) = match (sent, told.submission) {
         (Some(sent), told) => {
+            let dir = told.as_ref().ok().and_then(|(told, _)| told.dir.clone());
             let (text, notes) = match (&sent.text, told) {
                 (Some(text), _) => (Some(text.clone()), Vec::new()),
                 (None, Ok((told, _))) => (told.text, Vec::new()),
                 (None, Err(_)) => (None, vec!["The scheduler has forgotten its script: the file is taken as it is now.".to_owned()]),
             };
-            (Submission { text, ..sent }, notes)
+            // The same folder as then: where the script lies, unless something else was asked for.
+            let dir = sent.dir.clone().or(dir).or_else(|| past.as_ref().map(|past| past.work_dir.clone()).filter(|dir| !dir.is_empty()));
+            (Submission { text, dir, ..sent }, notes)
         }
         (None, Ok(told)) => told,
         (None, Err(failure)) if failure.kind == FailureKind::NotFound => from_file(past.as_ref(), &cluster, backend).ok_or(failure)?,

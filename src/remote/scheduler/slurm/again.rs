@@ -284,10 +284,15 @@ fn outputs(job: &JobDetail, wanted: &JobId, paths: &str, script: &HashMap<String
         if path.contains('%') {
             return path.to_owned();
         }
-        // Newer ones show it filled in.
+        // Newer ones show it filled in. A number in the folders above is not the job's.
+        let (above, path) = match path.strip_prefix(work_dir).filter(|_| !work_dir.is_empty()) {
+            Some(inside) => (work_dir, inside),
+            None => path.split_at(path.rfind('/').map_or(0, |at| at + 1)),
+        };
         let task = array.zip(job.field("ArrayTaskId")).map(|(array, task)| format!("{array}_{task}"));
-        let path = task.map_or_else(|| path.to_owned(), |task| path.replace(&task, "%A_%a"));
-        replaced(&replaced(&path, array.unwrap_or(number), if array.is_some() { "%A" } else { "%j" }), number, "%j")
+        let path = task.map_or_else(|| path.to_owned(), |task| replaced(path, &task, "%A_%a"));
+        let path = replaced(&path, array.unwrap_or(number), if array.is_some() { "%A" } else { "%j" });
+        format!("{above}{}", replaced(&path, number, "%j"))
     };
     let said = |option: &str, path: &str| {
         let path = pattern(path);
