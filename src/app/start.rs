@@ -76,6 +76,10 @@ impl App {
     pub(super) fn finish_cut_off(&mut self) -> Vec<Intent> {
         let answers = self.active.clone().filter(|cluster| Scope::ALL.iter().any(|scope| self.store.jobs(cluster, *scope).is_some()));
         let mut intents = Vec::new();
+        // Before it is known what is looked at, all of them would be elsewhere.
+        if self.active.is_none() {
+            return intents;
+        }
         let mut others: Vec<&Unsent> = Vec::new();
         for one in self.store.unsent().iter().filter(|one| !one.busy) {
             let is_here = answers.as_ref() == Some(&one.cluster) && !one.stale;

@@ -165,7 +165,9 @@ fn places(job: &JobDetail, nodes: &[Node]) -> Rows {
             let words = node.map_or_else(String::new, |node| {
                 let instance = [&node.instance_type, &node.instance_id, &node.instance_state, &node.address];
                 let known: Vec<&str> = instance.into_iter().flatten().map(String::as_str).collect();
-                std::iter::once(node.state.as_str()).chain(known).collect::<Vec<_>>().join("  ")
+                let words = std::iter::once(node.state.as_str()).chain(known).collect::<Vec<_>>().join("  ");
+                // The machine behind a node's name today need not be the one that the job had.
+                if job.state.is_over() { format!("now {words}") } else { words }
             });
             (name.clone(), Value::Text(words))
         })

@@ -221,8 +221,8 @@ fn a_shell_inside_the_job_has_the_terminal_and_gives_it_back() {
     term.until("a shell inside job", SOON);
     eventually("the terminal to be the shell's", SOON, || modes() == (false, false, false) || term.text().contains('$'));
     // Every key is the shell's: none is lost, none doubled, and Ctrl-C ends its program, not us.
-    term.keys("echo where: $(hostname) $SLURM_JOB_NAME; sleep 100<enter>");
-    term.until("where: compute-st-c5large-2 inside", SOON);
+    term.keys("echo where: $(hostname) in $SLURM_JOB_ID; sleep 100<enter>");
+    term.until("where: compute-st-c5large-2 in ", SOON);
     term.keys("<ctrl-c>");
     let letters: String = ('a'..='z').chain('A'..='Z').chain('0'..='9').collect();
     // Each by itself, as they are typed.
