@@ -167,7 +167,7 @@ impl App {
                 intents.push(self.jobs.arrange((cluster.clone(), *scope), table.clone()));
             }
             (Query::Folder { .. } | Query::Preview { .. } | Query::Again { .. } | Query::Shell { .. } | Query::History { .. }, _) => {
-                intents.extend(self.tell_overlays(&query, &result))
+                intents.extend(self.tell_overlays(&query, &result));
             }
             (Query::Link(cluster), Ok(Answer::Link(link))) => intents.extend(self.asked_by_ssh(cluster, link)),
             _ => {}

@@ -53,7 +53,7 @@ fn one(detail: &JobDetail) -> Json {
     json!({
         "id": detail.id.as_str(), "scheduler": detail.scheduler.word(), "state": detail.state.long(), "exit_code": detail.exit_code,
         "stdout": detail.stdout, "stderr": detail.stderr, "work_dir": detail.work_dir, "remembered": seen,
-        "usage": detail.usage.as_ref().map(usage), "fields": fields,
+        "usage": detail.usage.as_deref().map(usage), "fields": fields,
     })
 }
 

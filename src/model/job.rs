@@ -410,7 +410,7 @@ pub struct JobDetail {
     /// What a person reads: (label, value) in the scheduler's words and order.
     pub fields: Vec<(String, String)>,
     /// What it uses or has used, where that was asked for.
-    pub usage: Option<Usage>,
+    pub usage: Option<Box<Usage>>,
     /// When qdeck last saw it, in seconds since 1970 UTC, where the scheduler has forgotten it and this is from qdeck's own record.
     pub remembered: Option<i64>,
 }

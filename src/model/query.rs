@@ -181,7 +181,7 @@ pub enum Answer {
     /// To [`Query::Why`].
     Why(Why),
     /// To [`Query::Again`].
-    Again(Again),
+    Again(Box<Again>),
     /// To [`Query::Shell`]: the program and its arguments.
     Shell(Vec<String>),
     /// To [`Query::History`], the latest first.

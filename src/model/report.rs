@@ -306,12 +306,12 @@ mod tests {
     #[test]
     fn use_is_a_share_where_it_can_be_and_says_why_where_not() {
         let usage = Usage { elapsed: Some(100), cpus: Some(2), cpu_time: Some(50), source: "sacct".into(), ..Usage::default() };
-        let job = JobDetail { usage: Some(usage), ..detail(JobState::Completed, &[]) };
+        let job = JobDetail { usage: Some(Box::new(usage)), ..detail(JobState::Completed, &[]) };
         let report = Report::of(&job, &[]);
         let group = report.groups.iter().find(|g| g.title == "Efficiency").unwrap();
         assert_eq!(group.rows[0], ("CPU".into(), Value::Share(25, "0:50 of 3:20 (2 CPUs for 1:40)".into())));
         let usage = Usage { why: "no accounting".into(), ..Usage::default() };
-        let job = JobDetail { usage: Some(usage), ..detail(JobState::Completed, &[]) };
+        let job = JobDetail { usage: Some(Box::new(usage)), ..detail(JobState::Completed, &[]) };
         let report = Report::of(&job, &[]);
         let group = report.groups.iter().find(|g| g.title == "Efficiency").unwrap();
         assert_eq!(group.rows, [("Unknown".into(), Value::Text("no accounting".into()))]);

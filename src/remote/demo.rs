@@ -97,7 +97,7 @@ impl Demo {
             Query::Folder { path, .. } => files::folder(&path),
             Query::Preview { path, .. } => files::preview(&path),
             Query::Why { job, .. } => self.with_world(|w| past::why(w, &job)).map(Answer::Why),
-            Query::Again { cluster, job } => self.with_world(|w| past::again(w, cluster, &job)).map(Answer::Again),
+            Query::Again { cluster, job } => self.with_world(|w| past::again(w, cluster, &job)).map(Box::new).map(Answer::Again),
             Query::History { recall, .. } => Ok(Answer::History(self.with_world(|w| past::history(w, &recall)))),
             Query::LogRange { .. } | Query::LogFind { .. } => Err(missing("the simulation")),
             Query::Clusters(_) | Query::Link(_) | Query::Log(..) | Query::Outbox => Err(missing("the simulation")),

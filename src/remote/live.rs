@@ -111,13 +111,13 @@ impl Inner {
                 let looked = self.directory.backend(&cluster)?.examine(job.clone()).await?;
                 let forgotten = || Failure::new(FailureKind::NotFound, cluster.as_str(), format!("job {job}: Invalid job id specified"));
                 let detail = memory::known(&self.record, &cluster, &job, looked.detail.ok_or_else(forgotten)).await?;
-                Ok(Answer::Detail(JobDetail { usage: looked.usage, ..detail }))
+                Ok(Answer::Detail(JobDetail { usage: looked.usage.map(Box::new), ..detail }))
             }
             Query::Shell { cluster, door } => self.directory.backend(&cluster)?.shell(&door).await.map(Answer::Shell),
             Query::Why { cluster, job } => self.directory.backend(&cluster)?.why(&job).await.map(Answer::Why),
             Query::Again { cluster, job } => {
                 let backend = self.directory.backend(&cluster)?;
-                memory::again(&self.record, &backend, cluster, job).await.map(Answer::Again)
+                memory::again(&self.record, &backend, cluster, job).await.map(Box::new).map(Answer::Again)
             }
             Query::History { cluster, recall } => {
                 let backend = self.directory.backend(&cluster)?;

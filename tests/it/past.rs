@@ -78,7 +78,7 @@ pub(crate) fn detail(job: &str) -> JobDetail {
         stderr: Some("/home/me/o".into()),
         work_dir: Some("/home/me".into()),
         fields: fields.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
-        usage: Some(Usage { source: "sacct".into(), elapsed: Some(120), cpus: Some(8), cpu_time: Some(700), ..Usage::default() }),
+        usage: Some(Box::new(Usage { source: "sacct".into(), elapsed: Some(120), cpus: Some(8), cpu_time: Some(700), ..Usage::default() })),
         remembered: None,
     }
 }
@@ -144,7 +144,7 @@ fn a_job_is_submitted_again_as_it_was_edited_or_not_at_all() {
     stage.full();
     stage.keys("e");
     assert!(stage.wants(|q| *q == how("101")));
-    stage.answer(how("101"), Ok(Answer::Again(again(&["--nice=3"], &[]))));
+    stage.answer(how("101"), Ok(Answer::Again(Box::new(again(&["--nice=3"], &[])))));
     let screen = stage.screen(140, 40);
     assert!(screen.contains("sbatch --nice=3 --chdir=/home/me train.sh 'a b'") && screen.contains("It had to wait"), "{screen}");
     // The script goes to the editor and comes back changed.
@@ -170,7 +170,7 @@ fn a_job_is_submitted_again_as_it_was_edited_or_not_at_all() {
     stage.answer(how("101"), Err(denied));
     assert!(stage.screen(140, 40).contains("Access/permission denied"));
     stage.keys("e esc");
-    stage.answer(how("101"), Ok(Answer::Again(again(&[], &[]))));
+    stage.answer(how("101"), Ok(Answer::Again(Box::new(again(&[], &[])))));
     assert!(!stage.screen(140, 40).contains("Submit train.sh"));
 }
 
@@ -180,7 +180,7 @@ fn the_failed_tasks_are_one_enter_away() {
     stage.full();
     let states: Vec<_> = (1..=9).map(|n| (n, if [3, 5, 7, 8, 9].contains(&n) { JobState::Failed } else { JobState::Completed })).collect();
     stage.keys("E");
-    stage.answer(how("101"), Ok(Answer::Again(again(&["--array=1-9%2"], &states))));
+    stage.answer(how("101"), Ok(Answer::Again(Box::new(again(&["--array=1-9%2"], &states)))));
     let screen = stage.screen(140, 40);
     assert!(screen.contains("--array=3,5,7-9%2") && screen.contains("5 failed, 4 completed"), "{screen}");
     stage.keys("enter");
@@ -188,10 +188,10 @@ fn the_failed_tasks_are_one_enter_away() {
     assert_eq!(sent.options, ["--array=3,5,7-9%2"]);
     // No array, and no failure, are said instead.
     stage.keys("E");
-    stage.answer(how("101"), Ok(Answer::Again(again(&[], &[]))));
+    stage.answer(how("101"), Ok(Answer::Again(Box::new(again(&[], &[])))));
     assert!(stage.screen(140, 40).contains("is no array"));
     stage.keys("E");
-    stage.answer(how("101"), Ok(Answer::Again(again(&[], &states[..2]))));
+    stage.answer(how("101"), Ok(Answer::Again(Box::new(again(&[], &states[..2])))));
     assert!(stage.screen(140, 40).contains("No task of array 101 is known to have failed: 2 completed."));
 }
 
@@ -219,7 +219,7 @@ fn a_script_is_read_copied_and_saved() {
     let mut stage = Stage::new(140, 40);
     stage.full();
     stage.keys("b");
-    stage.answer(how("101"), Ok(Answer::Again(again(&[], &[]))));
+    stage.answer(how("101"), Ok(Answer::Again(Box::new(again(&[], &[])))));
     assert!(stage.screen(140, 40).contains("srun train"));
     stage.keys("y");
     assert!(matches!(stage.effects.last(), Some(Effect::Copy(text)) if text.starts_with("#!/bin/sh\n")));

@@ -206,6 +206,43 @@ fn only_the_failed_tasks_run_again() {
 }
 
 #[test]
+fn where_accounting_works_it_knows_more_and_longer() {
+    let Some(rig) = Rig::start(&["--no-aws", "--accounting"], &[FORGETFUL]) else { return };
+    let program = Program::new(&rig);
+    // Memory is looked at every five seconds.
+    let busy = "timeout 7 python3 -c 'while True: pass'; sleep 1; true";
+    let id = rig.run(&format!("sbatch --parsable -J measured --mem=50M --wrap \"{busy}\"")).trim().to_owned();
+    let array = rig.run("sbatch --parsable -J tasks --array=1-4 --wrap '[ $SLURM_ARRAY_TASK_ID -lt 3 ]'").trim().to_owned();
+    for id in [&id, &array] {
+        forgotten(&rig, id);
+    }
+    // qdeck saw none of them, and knows them all.
+    let told = past(&program, &id);
+    assert_eq!(
+        (told["state"].as_str(), told["origin"].as_str(), told["exit_code"].as_str()),
+        (Some("COMPLETED"), Some("accounting"), Some("0:0"))
+    );
+    let job = json(&program.say(&["--json", "job", &id]));
+    let usage = &job["usage"];
+    assert_eq!((usage["source"].as_str(), usage["memory_given"].as_u64()), (Some("sacct"), Some(50 << 20)), "{job}");
+    assert!(usage["cpu_time"].as_u64().is_some() && usage["memory"].as_u64().is_some_and(|bytes| bytes > 1 << 20), "{job}");
+    let elapsed = usage["elapsed"].as_u64().unwrap();
+    let percent = usage["cpu_time"].as_u64().unwrap() * 100 / elapsed.max(1);
+    assert!(usage["cpu_percent"].as_u64().unwrap().abs_diff(percent) <= 1, "{job}");
+    let failed = json(&program.say(&["--json", "history", "--state", "FAILED"]));
+    let mut failed: Vec<&str> = failed.as_array().unwrap().iter().map(|job| job["id"].as_str().unwrap()).collect();
+    failed.sort_unstable();
+    assert_eq!(failed, [format!("{array}_3"), format!("{array}_4")]);
+    // While one runs, it is measured by its steps.
+    let id = rig.run("sbatch --parsable -J running --mem=50M --wrap 'sleep 60'").trim().to_owned();
+    eventually("sstat to know its steps", LATER, || {
+        let job = json(&program.say(&["--json", "job", &id]));
+        job["usage"]["source"] == "sstat" && job["usage"]["memory"].as_u64().is_some_and(|bytes| bytes > 1 << 20)
+    });
+    rig.run(&format!("scancel {id}"));
+}
+
+#[test]
 fn a_shell_inside_the_job_has_the_terminal_and_gives_it_back() {
     let Some(rig) = Rig::shared() else { return };
     let program = Program::new(rig);
@@ -244,7 +281,7 @@ fn a_shell_inside_the_job_has_the_terminal_and_gives_it_back() {
     term.keys("<esc>");
     // A shell that fails says why, and waits to be read.
     rig.run(&format!("scancel {id}"));
-    term.until("CA", SOON);
+    term.until("– CA", SOON);
     term.keys("A");
     term.until("there is nothing to attach to", SOON);
     term.keys("q");

@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use super::{FailedForm, Intent, Look, Overlay, Script, SubmitForm, sheet};
 use crate::app::notices::Notice;
 use crate::app::panes::prose;
-use crate::model::{Answer, Cadence, ClusterId, Door, Failure, JobId, Query};
+use crate::model::{Again, Answer, Cadence, ClusterId, Door, Failure, JobId, Query};
 use crate::protocol::{Action, Chord, Effect, HandOver, Program};
 use crate::ui::Tone;
 
@@ -50,7 +50,7 @@ impl Asking {
     fn go_on(&self, answer: &Answer) -> Vec<Intent> {
         match (answer, &self.query) {
             (Answer::Again(again), Query::Again { job, .. }) => {
-                let again = again.clone();
+                let again = Again::clone(again);
                 match self.purpose {
                     Purpose::Rerun => vec![Intent::Open(Box::new(SubmitForm::again(again)))],
                     Purpose::Script => vec![Intent::Open(Box::new(Script::new(job, &again)))],

@@ -74,7 +74,7 @@ pub(super) fn examine(world: &World, id: &JobId) -> Result<JobDetail, Failure> {
         gpu: (job.queue == 1).then(|| 30 + u32::try_from(chance).unwrap_or(0)),
         why: String::new(),
     };
-    Ok(JobDetail { usage: Some(usage), ..detail })
+    Ok(JobDetail { usage: Some(Box::new(usage)), ..detail })
 }
 
 /// A shell in which nothing is real.
