@@ -29,7 +29,7 @@ fn how(job: &str) -> Query {
 }
 
 pub(crate) fn past(n: u32) -> Past {
-    let failed = n % 5 == 0;
+    let failed = n.is_multiple_of(5);
     Past {
         id: n.to_string(),
         name: format!("train-{n}"),
@@ -42,7 +42,7 @@ pub(crate) fn past(n: u32) -> Past {
         ended: Some(1_789_994_000 + i64::from(n)),
         seen: 1_789_999_000,
         stdout: format!("/home/me/slurm-{n}.out"),
-        origin: if n % 2 == 0 { Origin::Accounting } else { Origin::End },
+        origin: if n.is_multiple_of(2) { Origin::Accounting } else { Origin::End },
         ..Past::default()
     }
 }
