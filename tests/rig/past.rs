@@ -283,7 +283,7 @@ fn a_shell_inside_the_job_has_the_terminal_and_gives_it_back() {
     rig.run(&format!("scancel {id}"));
     term.until("– CA", SOON);
     term.keys("A");
-    term.until("there is nothing to attach to", SOON);
+    term.until("does not run (cancelled)", SOON);
     term.keys("q");
     assert_eq!(term.wait_exit(SOON), 0);
     assert!(term.is_clean(), "{:?}", term.left_behind());
