@@ -16,6 +16,7 @@ mod verbs;
 mod view;
 mod wants;
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -29,7 +30,7 @@ use crate::ui::{Field, Theme};
 use commands::Running;
 use intent::Intent;
 use layout::{Layout, Pane};
-use notices::Notices;
+use notices::{Notice, Notices};
 use overlays::Overlay;
 use panes::{Clusters, Jobs, Logs, Nodes};
 use store::Store;
@@ -80,6 +81,9 @@ pub struct App {
     aimed_kind: OutputKind,
     notices: Notices,
     running: Running,
+    /// Cut-off submissions that were gone on with, and those that the user was told of; by their tokens.
+    finished: HashSet<String>,
+    told: HashSet<String>,
     wipe: bool,
 }
 
@@ -107,6 +111,8 @@ impl App {
             aimed_kind: OutputKind::Stdout,
             notices: Notices::default(),
             running: Running::default(),
+            finished: HashSet::new(),
+            told: HashSet::new(),
             wipe: false,
         }
     }
@@ -133,6 +139,7 @@ impl App {
             Event::Answered { query, result, .. } => self.answered(query, result),
             Event::Arranged(arrangement) => self.jobs.arranged(arrangement, self.active.as_ref()),
             Event::Progressed { id, progress } => self.progressed(id, progress),
+            Event::HandedBack(back) => self.handed_back(back),
         };
         let mut effects = self.carry_out(intents);
         if let Some(pause) = self.logs.rest_of_pause(self.clock.since_start) {
@@ -161,14 +168,13 @@ impl App {
             (Query::Jobs { cluster, scope }, Ok(answer @ Answer::Jobs(table))) if self.is_shown(&query, answer) => {
                 intents.push(self.jobs.arrange((cluster.clone(), *scope), table.clone()));
             }
-            (Query::Folder { .. } | Query::Preview { .. }, _) => {
-                for overlay in &mut self.overlays {
-                    overlay.answered(&query, &result);
-                }
+            (Query::Folder { .. } | Query::Preview { .. } | Query::Again { .. } | Query::Shell { .. } | Query::History { .. }, _) => {
+                intents.extend(self.tell_overlays(&query, &result));
             }
             (Query::Link(cluster), Ok(Answer::Link(link))) => intents.extend(self.asked_by_ssh(cluster, link)),
             _ => {}
         }
+        let may_finish = matches!(query, Query::Outbox | Query::Jobs { .. });
         let (is_clusters, is_nodes) = (matches!(query, Query::Clusters(_) | Query::Locate(_)), result.is_ok().then(|| query.clone()));
         self.store.put(query, result, self.clock.since_start);
         if let Some(query) = is_nodes {
@@ -178,6 +184,32 @@ impl App {
             self.clusters.refill(&self.store);
             intents.extend(self.choose_cluster());
         }
+        if may_finish && !self.store.unsent().is_empty() {
+            intents.extend(self.finish_cut_off());
+        }
         intents
+    }
+
+    /// Each overlay hears an answer; the one on top may go on from there.
+    fn tell_overlays(&mut self, query: &Query, result: &Result<Answer, Failure>) -> Vec<Intent> {
+        let Some((top, below)) = self.overlays.split_last_mut() else { return Vec::new() };
+        for overlay in below {
+            overlay.answered(query, result);
+        }
+        top.follow_up(query, result)
+    }
+
+    /// The terminal is ours again.
+    fn handed_back(&mut self, back: Result<Option<String>, Failure>) -> Vec<Intent> {
+        match back {
+            Ok(Some(text)) => {
+                if let Some(overlay) = self.overlays.last_mut() {
+                    overlay.handed_back(text);
+                }
+                Vec::new()
+            }
+            Ok(None) => Vec::new(),
+            Err(failure) => vec![Intent::Note(Notice::from(&failure))],
+        }
     }
 }

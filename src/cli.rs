@@ -5,6 +5,7 @@
 mod ask;
 mod change;
 mod choose;
+mod job;
 mod logs;
 mod print;
 mod run;
@@ -131,6 +132,27 @@ pub enum Verb {
         #[arg(value_name = "ID")]
         job: String,
     },
+    /// Tell everything about a job: what it got, where, its times and files, and how well it uses what it got
+    Job {
+        /// The job
+        #[arg(value_name = "ID")]
+        job: String,
+    },
+    /// Print a job's batch script
+    Script {
+        /// The job or array
+        #[arg(value_name = "ID")]
+        job: String,
+    },
+    /// Open a shell inside a running job, or on a node
+    Attach {
+        /// The job
+        #[arg(value_name = "ID", required_unless_present = "node")]
+        job: Option<String>,
+        /// A node instead, from the head node
+        #[arg(long, value_name = "NODE", conflicts_with = "job")]
+        node: Option<String>,
+    },
     /// Submit a job again as it was submitted
     Rerun {
         /// The job or array
@@ -139,6 +161,9 @@ pub enum Verb {
         /// Only these tasks of its array: 3,5,7-9
         #[arg(long, value_name = "TASKS")]
         array: Option<String>,
+        /// Only the tasks of its array that failed
+        #[arg(long, conflicts_with = "array")]
+        failed: bool,
         /// An option for the scheduler, which wins over the job's own; may be given several times
         #[arg(short, long, value_name = "OPTION", allow_hyphen_values = true)]
         option: Vec<String>,

@@ -101,7 +101,7 @@ fn application(arguments: &Arguments, config: Config, demo: Option<Demo>, runtim
     };
     let app = App::new(settings, screen.size());
     runtime.block_on(async {
-        runtime::run(app, Arc::new(world), runtime::events(), &mut screen).await;
+        runtime::run(app, Arc::new(world), runtime::events, &mut screen).await;
     });
     drop(screen);
     Ok(ExitCode::SUCCESS)

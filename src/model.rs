@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of terminals, of sockets, of tokio. Everything here is a plain value that can be compared and printed.
 
+pub mod again;
 pub mod arrange;
 pub mod change;
 pub mod cluster;
@@ -13,12 +14,16 @@ pub mod file;
 pub mod id;
 pub mod job;
 pub mod lines;
+pub mod list;
 pub mod log;
 pub mod node;
 pub mod past;
 pub mod query;
+pub mod report;
 pub mod text;
+pub mod usage;
 
+pub use again::{Again, Tasks};
 pub use arrange::{Arrangement, Column, Filter, Order, Wish};
 pub use change::{JobChange, NodeChange, Refusals, Verb, Verbs};
 pub use cluster::{Cluster, ClusterFailure, ClusterKind, HeadNode, Link, Prompt, SchedulerKind};
@@ -30,5 +35,7 @@ pub use id::{ClusterId, JobId};
 pub use job::{Job, JobDetail, JobState, JobTable, NewJob};
 pub use log::{LogEvent, LogHit, LogPlace, LogSource, LogStream, OutputKind};
 pub use node::{Node, NodePhase, NodeTable};
-pub use past::{Change, Past, Recall, Unsent, Why};
-pub use query::{Answer, Cadence, LogStart, Query, Scope, Source};
+pub use past::{Change, Origin, Past, Recall, Unsent, Why};
+pub use query::{Answer, Cadence, Door, LogStart, Query, Scope, Source};
+pub use report::{Group, Report, Value};
+pub use usage::Usage;

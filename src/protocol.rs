@@ -82,6 +82,8 @@ pub enum Event {
     },
     /// A table was filtered and sorted.
     Arranged(Arc<Arrangement>),
+    /// A program that had the terminal has ended: what became of the text it was to edit, or why it could not be had.
+    HandedBack(Result<Option<String>, Failure>),
     /// A command got on.
     Progressed {
         /// Which one.
@@ -89,6 +91,28 @@ pub enum Event {
         /// How far.
         progress: Progress,
     },
+}
+
+/// A program that gets the terminal for a while. Nothing is drawn and no key is read until it has ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HandOver {
+    /// Which one.
+    pub program: Program,
+    /// What stands above what it prints; empty for programs that take the whole screen.
+    pub words: String,
+    /// A file that is made for it and taken away afterwards, its last argument: name and text.
+    pub text: Option<(String, String)>,
+}
+
+/// Which program gets the terminal.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Program {
+    /// This one with its arguments; no shell is in between.
+    Words(Vec<String>),
+    /// The one that VISUAL or EDITOR name. What it makes of the text comes back.
+    Editor,
+    /// The one that PAGER names.
+    Pager,
 }
 
 /// Something to be done outside.
@@ -104,6 +128,8 @@ pub enum Effect {
     Refresh(Query),
     /// Send a tick after this long.
     Wake(Duration),
+    /// Give the terminal to another program.
+    HandOver(HandOver),
     /// Put text into the user's clipboard.
     Copy(String),
     /// Leave.

@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of what the application shows or why; it carries events in, effects out and frames to the terminal.
 
+mod handover;
 mod input;
 mod pen;
 pub mod screen;
@@ -31,8 +32,13 @@ const TURN: Duration = Duration::from_millis(6);
 /// Answers that wait for the application: log producers that are not under our control wait at this gate.
 const GATE: usize = 256;
 
-/// Runs the application until it quits, its input ends or a signal asks it to.
-pub async fn run(mut app: App, remote: Arc<dyn Remote>, mut input: impl Stream<Item = Event> + Unpin, screen: &mut Screen) {
+/// The crossterm thread that waits for keys needs a moment to let go of the terminal.
+const LET_GO: Duration = Duration::from_millis(20);
+
+/// Runs the application until it quits, its input ends or a signal asks it to. `open` opens the input, and opens it again after
+/// another program has had the terminal.
+pub async fn run<S: Stream<Item = Event> + Unpin>(mut app: App, remote: Arc<dyn Remote>, open: impl Fn() -> S, screen: &mut Screen) {
+    let mut input = open();
     let begun = Instant::now();
     let (sender, mut answers) = mpsc::channel(GATE);
     let mut tasks = Tasks::new(remote, sender);
@@ -59,8 +65,16 @@ pub async fn run(mut app: App, remote: Arc<dyn Remote>, mut input: impl Stream<I
                 None => break,
             },
             signal = signals.next() => match signal {
-                input::Signal::Leave => break,
-                input::Signal::Continue => { screen.enter(); dirty = true; urgent = true; continue }
+                input::Signal::Leave | input::Signal::Interrupt => break,
+                input::Signal::Continue => {
+                    if screen.enter() {
+                        let (width, height) = screen.size();
+                        app.update(Event::Resized { width, height });
+                    }
+                    dirty = true;
+                    urgent = true;
+                    continue
+                }
             },
             () = screen.ready(), if dirty && !screen.is_ready() => continue,
             Some(event) = answers.recv() => event,
@@ -82,11 +96,37 @@ pub async fn run(mut app: App, remote: Arc<dyn Remote>, mut input: impl Stream<I
         if effects.iter().any(|effect| matches!(effect, Effect::Quit)) {
             break;
         }
+        let mut errand = None;
         for effect in effects {
             match effect {
                 Effect::Copy(text) => screen.copy(&text),
+                Effect::HandOver(handed) => errand = Some(handed),
                 effect => tasks.carry_out(effect),
             }
         }
+        let Some(errand) = errand else { continue };
+        // Nobody looks at us: nothing is asked that only serves to be looked at.
+        app.update(Event::Focused(false));
+        tasks.reconcile(app.wants());
+        drop(input);
+        tokio::time::sleep(LET_GO).await;
+        input::discard();
+        screen.leave().await;
+        let handed = handover::run(errand, &mut signals).await;
+        if handed.leave {
+            return;
+        }
+        // What was sent to the program's group was sent to us too: it is over.
+        signals = input::Signals::new();
+        let resized = screen.enter();
+        input = open();
+        let (width, height) = screen.size();
+        let back = resized.then_some(Event::Resized { width, height });
+        for event in back.into_iter().chain([clock(), Event::Focused(true), Event::HandedBack(handed.back)]) {
+            for effect in app.update(event) {
+                tasks.carry_out(effect);
+            }
+        }
+        urgent = true;
     }
 }

@@ -84,6 +84,16 @@ impl App {
                 }
                 intents
             }
+            (Receipt::Submitted { job, .. }, Command::Finish { cluster, .. }) => {
+                let words = under.words.trim_start_matches("finishing ").to_owned();
+                let place = if self.active.as_ref() == Some(&cluster) { String::new() } else { format!(" on {}", cluster.name()) };
+                let told = Intent::Note(Notice::good(format!("{words}, is job {job}{place}.")));
+                vec![told, self.refresh_jobs(), Intent::Effect(Effect::Refresh(Query::Outbox))]
+            }
+            (Receipt::Noted, Command::Forget { .. }) => {
+                vec![Intent::Note(Notice::plain("Given up.")), Intent::Effect(Effect::Refresh(Query::Outbox))]
+            }
+            (Receipt::Saved(path), _) => vec![Intent::Note(Notice::good(format!("Saved in {}.", path.display())))],
             (Receipt::Changed { asked, refused }, Command::Change { .. } | Command::ChangeNodes { .. }) => {
                 vec![Intent::Note(changed(&under.words, asked, &refused)), self.refresh_jobs()]
             }

@@ -4,8 +4,8 @@ use super::App;
 use super::intent::Intent;
 use super::layout::Pane;
 use super::notices::Notice;
-use super::overlays::{Help, Messages, Palette, Picker, Streams};
-use crate::model::{Answer, ClusterKind, Command, JobId, LogSource, Query, Scope};
+use super::overlays::{Asking, Help, History, Messages, Outbox, Palette, Picker, Streams};
+use crate::model::{Answer, ClusterKind, Command, Door, JobId, LogSource, Query, Scope};
 use crate::protocol::{Action, Area, Chord, Effect, Key, Mouse};
 use crate::ui::Field;
 
@@ -177,6 +177,18 @@ impl App {
                 Vec::new()
             }
             Action::Back => self.back(),
+            Action::History => {
+                let room = self.layout().body.height;
+                let cluster = self.active.clone();
+                cluster.map(|cluster| Intent::Open(Box::new(History::new(cluster, room)))).into_iter().collect()
+            }
+            Action::Outbox => vec![Intent::Open(Box::new(Outbox::default()))],
+            Action::NodeShell => {
+                let node = self.active.clone().zip(self.nodes.under());
+                let shell = |(cluster, node): (_, &str)| Intent::Open(Box::new(Asking::shell(cluster, Door::Node(node.to_owned()))));
+                node.map(shell).into_iter().collect()
+            }
+            Action::Script | Action::Rerun | Action::RerunFailed | Action::Attach => self.act_in(Pane::Jobs, action),
             // The verbs on a job mean the selected job wherever the focus is, for the palette and for other panes' keys.
             Action::Cancel | Action::Fetch | Action::Everyone | Action::ShowLog | Action::OtherOutput => self.act_in(Pane::Jobs, action),
             Action::LogOther | Action::Follow | Action::Wrap | Action::NextHit | Action::PreviousHit => self.act_in(Pane::Logs, action),
@@ -260,6 +272,7 @@ impl App {
                     self.activate(cluster);
                     self.focus = Pane::Jobs;
                     open.extend(self.show_known());
+                    open.extend(self.finish_cut_off());
                 }
                 Intent::Watch(source, title) => {
                     self.logs.watch(Some(source), title, self.clock.since_start);

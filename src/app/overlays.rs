@@ -1,24 +1,36 @@
 //! What lies above the panes for a while. Each covers as little as it needs, closes with Esc and loses nothing that was typed.
 
+mod asking;
 mod confirm;
 mod details;
+mod failed;
 mod fetch;
 mod help;
+mod history;
+mod job;
 mod messages;
+mod outbox;
 mod palette;
 mod picker;
 mod prompt;
+mod script;
 mod streams;
 mod submit;
 
+pub(super) use asking::{Asking, Purpose};
 pub(super) use confirm::Confirm;
 pub(super) use details::Details;
+pub(super) use failed::FailedForm;
 pub(super) use fetch::FetchForm;
 pub(super) use help::Help;
+pub(super) use history::History;
+pub(super) use job::JobSheet;
 pub(super) use messages::Messages;
+pub(super) use outbox::{Outbox, finish};
 pub(super) use palette::Palette;
 pub(super) use picker::Picker;
 pub(super) use prompt::PromptForm;
+pub(super) use script::Script;
 pub(super) use streams::Streams;
 pub(super) use submit::SubmitForm;
 
@@ -48,6 +60,15 @@ pub(super) trait Overlay: std::fmt::Debug + Send {
 
     /// An answer to one of its questions came, or a failure.
     fn answered(&mut self, _query: &Query, _result: &Result<Answer, Failure>) {}
+
+    /// The same for the overlay on top, which may go on from there.
+    fn follow_up(&mut self, query: &Query, result: &Result<Answer, Failure>) -> Vec<Intent> {
+        self.answered(query, result);
+        Vec::new()
+    }
+
+    /// A program that it gave the terminal to has ended; text that was to be edited is as the user left it.
+    fn handed_back(&mut self, _text: String) {}
 
     /// What it needs to know.
     fn wants(&self) -> Vec<(Query, Cadence)> {

@@ -34,6 +34,8 @@ pub(super) struct Look<'a> {
     pub(super) refresh: &'a Refresh,
     pub(super) zone: &'a TimeZone,
     pub(super) paused: bool,
+    /// The local folder that files are proposed to go to.
+    pub(super) folder: &'a str,
 }
 
 impl Look<'_> {

@@ -3,8 +3,9 @@
 use super::App;
 use super::intent::Intent;
 use super::notices::Notice;
-use super::overlays::PromptForm;
-use crate::model::{Cluster, ClusterId, ClusterKind, Link, Query, SchedulerKind};
+use super::overlays::{PromptForm, finish};
+use crate::model::{Cluster, ClusterId, ClusterKind, Link, Query, SchedulerKind, Scope, Unsent};
+use crate::protocol::Action;
 use crate::ui::Tone;
 
 impl App {
@@ -68,6 +69,35 @@ impl App {
         let Some(cluster) = &self.active else { return Vec::new() };
         let known = self.store.jobs(cluster, self.jobs.scope());
         known.map(|table| self.jobs.arrange((cluster.clone(), self.jobs.scope()), table.clone())).into_iter().collect()
+    }
+
+    /// Goes on with submissions that an earlier qdeck confirmed and did not see answered: those for the cluster that is looked at, once its
+    /// scheduler answers. Of the others the user is told.
+    pub(super) fn finish_cut_off(&mut self) -> Vec<Intent> {
+        let answers = self.active.clone().filter(|cluster| Scope::ALL.iter().any(|scope| self.store.jobs(cluster, *scope).is_some()));
+        let mut intents = Vec::new();
+        // Before it is known what is looked at, all of them would be elsewhere.
+        if self.active.is_none() {
+            return intents;
+        }
+        let mut others: Vec<&Unsent> = Vec::new();
+        for one in self.store.unsent().iter().filter(|one| !one.busy) {
+            let is_here = answers.as_ref() == Some(&one.cluster) && !one.stale;
+            if is_here && self.finished.insert(one.token.clone()) {
+                intents.push(finish(one));
+                self.told.insert(one.token.clone());
+            } else if (one.stale || self.active.as_ref() != Some(&one.cluster)) && self.told.insert(one.token.clone()) {
+                others.push(one);
+            }
+        }
+        if let Some(first) = others.first() {
+            let count = if others.len() == 1 { "1 submission was".to_owned() } else { format!("{} submissions were", others.len()) };
+            let more = if others.len() == 1 { "" } else { " and others" };
+            let text = format!("{count} cut off: {} for {}{more}.", first.name, first.cluster.name());
+            let hint = format!("{} finishes it: the scheduler is asked first whether it has it.", self.settings.keys.sign(Action::Outbox));
+            intents.push(Intent::Note(Notice { tone: Tone::Waits, text, hint }));
+        }
+        intents
     }
 
     /// ssh wants an answer: its question is shown once.

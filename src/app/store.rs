@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Answer, Cluster, ClusterId, Failure, JobDetail, JobId, JobTable, Link, LogStream, NodeTable, Query, Scope, Source};
+use crate::model::{
+    Answer, Cluster, ClusterId, Failure, JobDetail, JobId, JobTable, Link, LogStream, NodeTable, Past, Query, Scope, Source, Unsent,
+};
 
 /// What is known about one question.
 #[derive(Clone, Debug, Default)]
@@ -34,10 +36,12 @@ const KEPT: usize = 64;
 
 impl Store {
     pub(super) fn put(&mut self, query: Query, result: Result<Answer, Failure>, now: Duration) {
-        let passing = matches!(query, Query::Detail { .. } | Query::Folder { .. } | Query::Preview { .. });
-        if passing && self.slots.len() > KEPT {
-            let oldest =
-                self.slots.iter().filter(|(q, _)| matches!(q, Query::Detail { .. } | Query::Folder { .. } | Query::Preview { .. }));
+        let is_passing = |query: &Query| {
+            use Query::{Again, Detail, Examine, Folder, History, Preview, Shell};
+            matches!(query, Detail { .. } | Examine { .. } | Folder { .. } | Preview { .. } | Again { .. } | History { .. } | Shell { .. })
+        };
+        if is_passing(&query) && self.slots.len() > KEPT {
+            let oldest = self.slots.iter().filter(|(q, _)| is_passing(q));
             if let Some(oldest) = oldest.min_by_key(|(_, slot)| slot.at).map(|(q, _)| q.clone()) {
                 self.slots.remove(&oldest);
             }
@@ -112,10 +116,26 @@ impl Store {
         }
     }
 
-    pub(super) fn detail(&self, cluster: &ClusterId, job: &JobId) -> Option<&JobDetail> {
-        match self.answer(&Query::Detail { cluster: cluster.clone(), job: job.clone() }) {
+    pub(super) fn examined(&self, cluster: &ClusterId, job: &JobId) -> Option<&JobDetail> {
+        match self.answer(&Query::Examine { cluster: cluster.clone(), job: job.clone() }) {
             Some(Answer::Detail(detail)) => Some(detail),
             _ => None,
+        }
+    }
+
+    /// Remembered jobs.
+    pub(super) fn past(&self, query: &Query) -> Option<&[Past]> {
+        match self.answer(query) {
+            Some(Answer::History(past)) => Some(past),
+            _ => None,
+        }
+    }
+
+    /// Submissions whose answer is not known.
+    pub(super) fn unsent(&self) -> &[Unsent] {
+        match self.answer(&Query::Outbox) {
+            Some(Answer::Outbox(unsent)) => unsent,
+            _ => &[],
         }
     }
 

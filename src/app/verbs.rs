@@ -4,9 +4,9 @@
 
 use super::intent::Intent;
 use super::notices::Notice;
-use super::overlays::{Confirm, Details, FetchForm};
+use super::overlays::{Asking, Confirm, FetchForm, JobSheet, Purpose};
 use crate::model::duration::slurm;
-use crate::model::{ClusterId, Command, Job, JobChange, JobId, JobState};
+use crate::model::{ClusterId, Command, Door, Job, JobChange, JobId, JobState};
 use crate::protocol::{Action, Effect};
 
 /// One job, task or whole array that a verb is meant for.
@@ -24,7 +24,17 @@ pub(super) struct Target<'a> {
 pub(super) fn on_jobs(action: Action, cluster: &ClusterId, targets: &[Target<'_>], dest: &str) -> Vec<Intent> {
     let Some(Target { id, job, .. }) = targets.first() else { return Vec::new() };
     match action {
-        Action::Open => vec![Intent::Open(Box::new(Details::job(cluster.clone(), job)))],
+        Action::Open => vec![Intent::Open(Box::new(JobSheet::new(cluster.clone(), id.clone(), &known(job))))],
+        Action::Script => again(cluster, id, Purpose::Script),
+        Action::Rerun => again(cluster, id, Purpose::Rerun),
+        Action::RerunFailed => again(cluster, id, Purpose::RerunFailed),
+        Action::Attach if job.state() == JobState::Running => {
+            vec![Intent::Open(Box::new(Asking::shell(cluster.clone(), Door::Job(id.clone()))))]
+        }
+        Action::Attach => {
+            let words = format!("Job {id} does not run ({}): there is nothing to attach to.", job.state().long().to_lowercase());
+            vec![Intent::Note(Notice::plain(words))]
+        }
         Action::Copy => {
             let ids: Vec<&str> = targets.iter().map(|target| target.id.as_str()).collect();
             vec![Intent::Effect(Effect::Copy(ids.join(" ")))]
@@ -63,4 +73,24 @@ pub(super) fn on_jobs(action: Action, cluster: &ClusterId, targets: &[Target<'_>
         }
         _ => Vec::new(),
     }
+}
+
+fn again(cluster: &ClusterId, job: &JobId, purpose: Purpose) -> Vec<Intent> {
+    vec![Intent::Open(Box::new(Asking::again(cluster.clone(), job.clone(), purpose)))]
+}
+
+/// What the queue says of a job, to be read until the scheduler has said more.
+fn known(job: &Job<'_>) -> [(&'static str, String); 9] {
+    let reason = if job.reason() == "None" { String::new() } else { job.reason().to_owned() };
+    [
+        ("Name", job.name().to_owned()),
+        ("State", job.state().long().to_owned()),
+        ("Reason", reason),
+        ("User", job.user().to_owned()),
+        ("Partition", job.partition().to_owned()),
+        ("Nodes", format!("{} {}", job.nodes(), job.node_list())),
+        ("CPUs", job.cpus().to_string()),
+        ("Run time", job.time_used().map(slurm).unwrap_or_default()),
+        ("Directory", job.work_dir().to_owned()),
+    ]
 }

@@ -50,6 +50,10 @@ impl App {
         if let Some(overlay) = self.overlays.last() {
             wants.extend(overlay.wants());
         }
+        // What was cut off in an earlier life is wanted to be known from the beginning; it is a file of this machine.
+        if wants.iter().all(|(query, _)| *query != Query::Outbox) {
+            wants.push((Query::Outbox, Cadence::Once));
+        }
         wants
     }
 }

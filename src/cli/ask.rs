@@ -5,10 +5,11 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::{Arguments, ConfigVerb, Verb, change, choose, logs, print, run};
+use super::{Arguments, ConfigVerb, Verb, change, choose, job, logs, print, run};
 use crate::config::Config;
 use crate::model::{
-    Answer, Command, Existing, Failure, FailureKind, Fetch, JobChange, JobId, NodeChange, Place, Query, Receipt, Scope, Source, Submission,
+    Answer, Command, Door, Existing, Failure, FailureKind, Fetch, JobChange, JobId, NodeChange, Place, Query, Receipt, Scope, Source,
+    Submission,
 };
 use crate::protocol::KeyMap;
 use crate::protocol::action::ROWS;
@@ -75,8 +76,17 @@ async fn carry_out(arguments: &Arguments, verb: &Verb, config: &Config, remote: 
         }
         Verb::Resume { nodes } => change::nodes(arguments.json, remote, cluster().await?, NodeChange::Resume, nodes).await,
         Verb::Why { job } => change::why(arguments.json, remote, cluster().await?, JobId::new(job)).await,
-        Verb::Rerun { job, array, option } => {
-            change::rerun(arguments.json, remote, cluster().await?, &JobId::new(job), array.as_deref(), option).await
+        Verb::Rerun { job, array, failed, option } => {
+            change::rerun(arguments.json, remote, cluster().await?, &JobId::new(job), (array.as_deref(), *failed), option).await
+        }
+        Verb::Job { job } => job::report(arguments.json, remote, cluster().await?, JobId::new(job)).await,
+        Verb::Script { job } => job::script(arguments.json, remote, cluster().await?, JobId::new(job)).await,
+        Verb::Attach { job, node } => {
+            let door = job.as_ref().map(|job| Door::Job(JobId::new(job))).or(node.clone().map(Door::Node));
+            match door {
+                Some(door) => job::attach(remote, cluster().await?, door).await,
+                None => Ok(()),
+            }
         }
         Verb::History { text, state, days, everyone } => {
             change::history(arguments.json, remote, cluster().await?, text.as_deref(), state.as_deref(), *days, *everyone).await

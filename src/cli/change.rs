@@ -8,7 +8,7 @@ use super::{print, run};
 use crate::model::duration::slurm;
 use crate::model::text::clean;
 use crate::model::{
-    Answer, ClusterId, Command, Failure, FailureKind, JobChange, JobId, JobState, NodeChange, Past, Query, Recall, Receipt, Submission,
+    Again, Answer, ClusterId, Command, Failure, FailureKind, JobChange, JobId, JobState, NodeChange, Past, Query, Recall, Receipt,
 };
 use crate::remote::Remote;
 
@@ -81,19 +81,33 @@ pub(super) async fn rerun(
     remote: &dyn Remote,
     cluster: ClusterId,
     job: &JobId,
-    array: Option<&str>,
+    (array, failed): (Option<&str>, bool),
     options: &[String],
 ) -> Result<(), Failure> {
-    let Answer::Again(mut submission) = remote.ask(Query::Again { cluster, job: job.clone() }).await? else { return Ok(()) };
-    if let Some(tasks) = array {
-        submission.options.push(format!("--array={tasks}"));
+    let Answer::Again(again) = remote.ask(Query::Again { cluster, job: job.clone() }).await? else { return Ok(()) };
+    let failed = if failed { Some(failed_tasks(job, &again)?) } else { None };
+    let mut submission = match array.map(str::to_owned).or(failed) {
+        Some(tasks) => again.only(&tasks),
+        None => again.submission,
+    };
+    for note in again.notes {
+        let _ = writeln!(std::io::stderr(), "qdeck: {note}");
     }
     submission.options.extend(options.iter().cloned());
-    let submission = Submission { ..submission };
     match run::run(remote, Command::Submit(submission)).await? {
         Receipt::Submitted { job, said } => submitted(json, &job, &said),
         _ => Ok(()),
     }
+}
+
+fn failed_tasks(job: &JobId, again: &Again) -> Result<String, Failure> {
+    let none = |what: String| Failure::new(FailureKind::NotFound, format!("job {job}"), what);
+    let tasks = again.tasks.as_ref().ok_or_else(|| none("is no array; without --failed it is submitted again as a whole".into()))?;
+    let failed = tasks.failed();
+    if failed.is_empty() {
+        return Err(none(format!("none of the {} known tasks failed", tasks.states.len())));
+    }
+    Ok(tasks.list(&failed))
 }
 
 pub(super) async fn history(
@@ -119,8 +133,14 @@ pub(super) async fn history(
     if let Err(failure) = remote.ask(look).await {
         let _ = writeln!(std::io::stderr(), "qdeck: {failure}");
     }
-    let recall = Recall { text: text.unwrap_or("").to_owned(), state, days: Some(days), everyone };
-    let Answer::History(past) = remote.ask(Query::History { cluster, recall }).await? else { return Ok(()) };
+    let all = Recall { text: String::new(), state: None, days: Some(days), everyone };
+    let wanted = Recall { text: text.unwrap_or("").to_owned(), state, ..all.clone() };
+    // Accounting is asked for all of it; what it said is searched in the record.
+    let mut answer = remote.ask(Query::History { cluster: cluster.clone(), recall: all.clone() }).await?;
+    if wanted != all {
+        answer = remote.ask(Query::History { cluster, recall: wanted }).await?;
+    }
+    let Answer::History(past) = answer else { return Ok(()) };
     if json {
         return print::json(&Value::Array(past.iter().map(one).collect()));
     }
@@ -138,10 +158,11 @@ pub(super) async fn history(
                 took.map_or_else(String::new, slurm),
                 at(p.ended.or(p.started).or(p.submitted)).unwrap_or_default(),
                 p.node_list.clone(),
+                p.origin.word().to_owned(),
             ]
         })
         .collect();
-    print::table(&["JOBID", "PARTITION", "NAME", "USER", "STATE", "EXIT", "TIME", "LAST", "NODELIST"], &rows)
+    print::table(&["JOBID", "PARTITION", "NAME", "USER", "STATE", "EXIT", "TIME", "LAST", "NODELIST", "FROM"], &rows)
 }
 
 fn at(seconds: Option<i64>) -> Option<String> {
@@ -155,23 +176,28 @@ fn one(past: &Past) -> Value {
         "state": past.state.map(JobState::long), "exit_code": past.exit_code, "nodes": past.nodes, "node_list": known(&past.node_list),
         "cpus": past.cpus, "submitted": at(past.submitted), "started": at(past.started), "ended": at(past.ended),
         "work_dir": known(&past.work_dir), "stdout": known(&past.stdout), "stderr": known(&past.stderr),
+        "command": known(&past.command), "origin": past.origin.word(), "seen": at(Some(past.seen)),
     })
 }
 
 pub(super) async fn outbox(json: bool, remote: &dyn Remote, finish: bool) -> Result<(), Failure> {
     let Answer::Outbox(unsent) = remote.ask(Query::Outbox).await? else { return Ok(()) };
     if finish {
+        let mut worst = Ok(());
         for one in unsent.into_iter().filter(|one| !one.busy) {
             let command = Command::Finish { cluster: one.cluster.clone(), token: one.token };
-            if let Receipt::Submitted { job, said } = run::run(remote, command).await? {
-                submitted(json, &job, &said)?;
+            match run::run(remote, command).await {
+                Ok(Receipt::Submitted { job, said }) => submitted(json, &job, &said)?,
+                Ok(_) => {}
+                // One that cannot be finished keeps no other from it.
+                Err(failure) => worst = Err(Failure { what: format!("{}: {}", one.name, failure.what), ..failure }),
             }
         }
-        return Ok(());
+        return worst;
     }
     if json {
         let all = unsent.iter().map(
-            |u| json!({ "token": u.token, "cluster": u.cluster.as_str(), "name": u.name, "begun": at(Some(u.begun)), "busy": u.busy }),
+            |u| json!({ "token": u.token, "cluster": u.cluster.as_str(), "name": u.name, "begun": at(Some(u.begun)), "busy": u.busy, "stale": u.stale }),
         );
         return print::json(&Value::Array(all.collect()));
     }
@@ -182,7 +208,12 @@ pub(super) async fn outbox(json: bool, remote: &dyn Remote, finish: bool) -> Res
                 u.cluster.to_string(),
                 u.name.clone(),
                 at(Some(u.begun)).unwrap_or_default(),
-                if u.busy { "at work" } else { "cut off" }.into(),
+                match (u.busy, u.stale) {
+                    (true, _) => "at work",
+                    (false, true) => "too long ago",
+                    (false, false) => "cut off",
+                }
+                .into(),
             ]
         })
         .collect();

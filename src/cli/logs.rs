@@ -32,7 +32,11 @@ pub(super) async fn print(remote: &dyn Remote, cluster: ClusterId, wanted: &Want
     let job = JobId::new(wanted.what);
     let detail = Query::Detail { cluster: cluster.clone(), job: job.clone() };
     // Asked first, so that a job that does not exist is an error and not an endless wait.
-    let state = state(remote.ask(detail.clone()).await?);
+    let told = remote.ask(detail.clone()).await?;
+    if let Answer::Detail(told) = &told {
+        super::job::note(told);
+    }
+    let state = state(told);
     if state.is_waiting() && !wanted.follow {
         let hint = "-f waits for it.";
         return Err(Failure::new(FailureKind::NotFound, format!("job {job}"), "it has not started, there is no output yet").hint(hint));

@@ -92,7 +92,7 @@ impl SchedulerKind {
             Self::GridEngine => matches!(verb, Cancel | Signal | Hold | Requeue | TimeLimit | Nice | Why | History),
             // What every dialect has; the rest depends on the host and comes with its queue.
             Self::Pbs => matches!(verb, Cancel | Hold | Why | ChangeNodes | History),
-            Self::Runner => matches!(verb, Cancel | History),
+            Self::Runner => matches!(verb, Cancel | History | Rerun | Script),
         }
     }
 }

@@ -19,6 +19,20 @@ pub enum Command {
         /// The submission's token.
         token: String,
     },
+    /// Give up a submission that was cut off. What became of it is not found out.
+    Forget {
+        /// The cluster.
+        cluster: ClusterId,
+        /// The submission's token.
+        token: String,
+    },
+    /// Write text into a new file on this machine.
+    Save {
+        /// The file; one that is there already is never touched.
+        path: PathBuf,
+        /// What it shall hold.
+        text: String,
+    },
     /// Change jobs.
     Change {
         /// The cluster.
@@ -53,21 +67,22 @@ pub enum Command {
 }
 
 impl Command {
-    /// The cluster that it is about.
-    pub fn cluster(&self) -> &ClusterId {
+    /// The cluster that it is about; `None` where it is about this machine alone.
+    pub fn cluster(&self) -> Option<&ClusterId> {
         match self {
-            Self::Submit(submission) => &submission.cluster,
-            Self::Finish { cluster, .. } | Self::Change { cluster, .. } | Self::ChangeNodes { cluster, .. } => cluster,
-            Self::Reply { cluster, .. } | Self::Reconnect(cluster) => cluster,
-            Self::Fetch(fetch) => &fetch.cluster,
+            Self::Submit(submission) => Some(&submission.cluster),
+            Self::Finish { cluster, .. } | Self::Change { cluster, .. } | Self::ChangeNodes { cluster, .. } => Some(cluster),
+            Self::Forget { cluster, .. } | Self::Reply { cluster, .. } | Self::Reconnect(cluster) => Some(cluster),
+            Self::Fetch(fetch) => Some(&fetch.cluster),
+            Self::Save { .. } => None,
         }
     }
 
-    /// Whether it changes a cluster: fetching, answering ssh and reconnecting do not.
+    /// Whether it changes a cluster: fetching, saving, giving up what never arrived, answering ssh and reconnecting do not.
     pub fn is_changing(&self) -> bool {
         match self {
             Self::Submit(_) | Self::Finish { .. } | Self::Change { .. } | Self::ChangeNodes { .. } => true,
-            Self::Fetch(_) | Self::Reply { .. } | Self::Reconnect(_) => false,
+            Self::Fetch(_) | Self::Save { .. } | Self::Forget { .. } | Self::Reply { .. } | Self::Reconnect(_) => false,
         }
     }
 }
@@ -89,6 +104,8 @@ impl fmt::Display for Command {
                 if let NodeChange::Drain(reason) = change { write!(f, ": {reason}") } else { Ok(()) }
             }
             Self::Fetch(fetch) => write!(f, "fetch {}", fetch.job),
+            Self::Forget { token, .. } => write!(f, "give up the submission {token}"),
+            Self::Save { path, .. } => write!(f, "save {}", path.display()),
             Self::Reply { .. } => f.write_str("answer ssh"),
             Self::Reconnect(_) => f.write_str("reconnect"),
         }
@@ -209,6 +226,8 @@ pub enum Receipt {
         /// Their names below it.
         files: Vec<String>,
     },
+    /// The text is in this file.
+    Saved(PathBuf),
     /// The answer was passed on, or the connection is being tried.
     Noted,
 }

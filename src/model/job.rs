@@ -4,7 +4,7 @@
 
 use jiff::Timestamp;
 
-use super::{Change, JobId, SchedulerKind, Verb, Verbs};
+use super::{Change, JobId, SchedulerKind, Usage, Verb, Verbs};
 
 /// Slurm's job states; other schedulers' states are mapped to them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord)]
@@ -416,6 +416,17 @@ pub struct JobDetail {
     pub work_dir: Option<String>,
     /// What a person reads: (label, value) in the scheduler's words and order.
     pub fields: Vec<(String, String)>,
+    /// What it uses or has used, where that was asked for.
+    pub usage: Option<Box<Usage>>,
+    /// When qdeck last saw it, in seconds since 1970 UTC, where the scheduler has forgotten it and this is from qdeck's own record.
+    pub remembered: Option<i64>,
+}
+
+impl JobDetail {
+    /// The value of a label, where there is one.
+    pub fn field(&self, label: &str) -> Option<&str> {
+        self.fields.iter().find(|(name, _)| name == label).map(|(_, value)| value.as_str())
+    }
 }
 
 #[cfg(test)]

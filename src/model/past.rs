@@ -54,8 +54,34 @@ pub struct Past {
     pub stdout: String,
     /// Path of standard error, empty when unknown.
     pub stderr: String,
+    /// The script and its arguments as the scheduler writes them, empty when unknown.
+    pub command: String,
     /// When qdeck last saw it, seconds since 1970 UTC.
     pub seen: i64,
+    /// Who told.
+    pub origin: Origin,
+}
+
+/// Who told of a remembered job.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Origin {
+    /// The queue, while the job was in it: its state is the one that was last seen.
+    #[default]
+    Queue,
+    /// The scheduler, when it was asked how the job ended.
+    End,
+    /// The scheduler's accounting.
+    Accounting,
+}
+
+impl Origin {
+    /// Every origin with its word.
+    pub const ALL: [(Self, &'static str); 3] = [(Self::Queue, "queue"), (Self::End, "end"), (Self::Accounting, "accounting")];
+
+    /// `queue`, `end` or `accounting`.
+    pub fn word(self) -> &'static str {
+        Self::ALL[self as usize].1
+    }
 }
 
 /// Which remembered jobs are wanted.
@@ -84,6 +110,8 @@ pub struct Unsent {
     pub begun: i64,
     /// Whether the process that began it still works on it.
     pub busy: bool,
+    /// Whether it is so old that nobody can tell any more whether it was sent.
+    pub stale: bool,
 }
 
 /// Why a job does not run, for people.

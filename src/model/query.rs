@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    Cluster, ClusterId, Deed, FileEntry, JobDetail, JobId, JobTable, Link, LogEvent, LogHit, LogPlace, LogSource, LogStream, NodeTable,
-    Past, Place, Preview, Recall, Submission, Unsent, Why,
+    Again, Cluster, ClusterId, Deed, FileEntry, JobDetail, JobId, JobTable, Link, LogEvent, LogHit, LogPlace, LogSource, LogStream,
+    NodeTable, Past, Place, Preview, Recall, Unsent, Why,
 };
 
 /// Somebody who knows clusters.
@@ -31,6 +31,20 @@ pub enum Scope {
     All,
 }
 
+impl Scope {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Mine, Self::All];
+}
+
+/// Where a shell can be opened on a cluster.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Door {
+    /// Inside a running job, on its first node, with what it was given.
+    Job(JobId),
+    /// On a node.
+    Node(String),
+}
+
 /// A question that the world can answer.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Query {
@@ -51,6 +65,13 @@ pub enum Query {
     },
     /// Everything about one job.
     Detail {
+        /// The cluster.
+        cluster: ClusterId,
+        /// The job.
+        job: JobId,
+    },
+    /// Everything about one job, and what it uses or has used? It costs the scheduler more: for when somebody looks.
+    Examine {
         /// The cluster.
         cluster: ClusterId,
         /// The job.
@@ -81,6 +102,13 @@ pub enum Query {
     Outbox,
     /// What was changed, from this machine and by this user?
     Audit,
+    /// Which program opens a shell there? It needs a terminal.
+    Shell {
+        /// The cluster.
+        cluster: ClusterId,
+        /// Where on it.
+        door: Door,
+    },
     /// What does it write? (followed, never asked once)
     Log(LogSource, LogStart),
     /// Whole lines of a log beside a place: read when one scrolls there.
@@ -131,6 +159,7 @@ impl Query {
             Self::Link(cluster) | Self::Nodes(cluster) | Self::Streams(cluster) => Some(cluster),
             Self::Jobs { cluster, .. } | Self::Detail { cluster, .. } | Self::Why { cluster, .. } => Some(cluster),
             Self::Again { cluster, .. } | Self::History { cluster, .. } => Some(cluster),
+            Self::Examine { cluster, .. } | Self::Shell { cluster, .. } => Some(cluster),
             Self::Log(source, _) | Self::LogRange { source, .. } | Self::LogFind { source, .. } => match source {
                 LogSource::Output { cluster, .. } | LogSource::Stream { cluster, .. } => Some(cluster),
                 LogSource::File { place, .. } => at(place),
@@ -151,12 +180,14 @@ pub enum Answer {
     Nodes(Arc<NodeTable>),
     /// To [`Query::Jobs`].
     Jobs(Arc<JobTable>),
-    /// To [`Query::Detail`].
+    /// To [`Query::Detail`] and [`Query::Examine`].
     Detail(JobDetail),
     /// To [`Query::Why`].
     Why(Why),
     /// To [`Query::Again`].
-    Again(Submission),
+    Again(Box<Again>),
+    /// To [`Query::Shell`]: the program and its arguments.
+    Shell(Vec<String>),
     /// To [`Query::History`], the latest first.
     History(Vec<Past>),
     /// To [`Query::Audit`], the newest first.

@@ -91,11 +91,13 @@ impl Demo {
             Query::Nodes(_) => Ok(Answer::Nodes(Arc::new(self.with_world(|w| answers::nodes(w))))),
             Query::Jobs { scope, .. } => Ok(Answer::Jobs(Arc::new(self.with_world(|w| answers::jobs(w, scope == Scope::Mine))))),
             Query::Detail { job, .. } => self.with_world(|w| answers::detail(w, &job)).map(Answer::Detail),
+            Query::Examine { job, .. } => self.with_world(|w| past::examine(w, &job)).map(Answer::Detail),
+            Query::Shell { door, .. } => self.with_world(|w| past::shell(w, &door)).map(Answer::Shell),
             Query::Streams(_) => Ok(Answer::Streams(self.with_world(|w| logs::streams(w)))),
             Query::Folder { path, .. } => files::folder(&path),
             Query::Preview { path, .. } => files::preview(&path),
             Query::Why { job, .. } => self.with_world(|w| past::why(w, &job)).map(Answer::Why),
-            Query::Again { cluster, job } => self.with_world(|w| past::again(w, cluster, &job)).map(Answer::Again),
+            Query::Again { cluster, job } => self.with_world(|w| past::again(w, cluster, &job)).map(Box::new).map(Answer::Again),
             Query::History { recall, .. } => Ok(Answer::History(self.with_world(|w| past::history(w, &recall)))),
             Query::LogRange { .. } | Query::LogFind { .. } => Err(missing("the simulation")),
             Query::Clusters(_) | Query::Locate(_) | Query::Link(_) | Query::Log(..) | Query::Outbox | Query::Audit => {
@@ -195,6 +197,7 @@ impl Remote for Demo {
                 Command::Change { change, jobs, .. } => demo.with_world(|w| past::change(w, &change, &jobs)),
                 Command::ChangeNodes { .. } => Err(missing("changing nodes")),
                 Command::Fetch(fetch) => demo.with_world(|w| files::fetch(w, &fetch)),
+                Command::Save { .. } | Command::Forget { .. } => Err(missing("the simulation")),
                 Command::Reply { .. } | Command::Reconnect(_) | Command::Finish { .. } => Ok(Receipt::Noted),
             };
             done.map_or_else(Progress::Failed, Progress::Done)

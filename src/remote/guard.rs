@@ -78,10 +78,9 @@ impl Remote for Guard {
     }
 
     fn run(&self, command: Command) -> BoxStream<'static, Progress> {
-        if !command.is_changing() {
+        let Some(cluster) = command.cluster().filter(|_| command.is_changing()).cloned() else {
             return self.world.run(command);
-        }
-        let cluster = command.cluster().clone();
+        };
         if self.policy.forbids(&cluster) {
             let failure = Failure::new(FailureKind::Denied, cluster.as_str(), format!("read-only: qdeck does not {command}"))
                 .hint("--read-only, or read_only in the configuration, says so.");
@@ -132,7 +131,7 @@ fn result(progress: &Progress) -> Option<String> {
             let each: Vec<String> = refused.iter().map(|(name, why)| format!("{name}: {why}")).collect();
             Some(format!("{} of {asked} refused: {}", refused.len(), each.join("; ")))
         }
-        Progress::Done(Receipt::Fetched { .. } | Receipt::Differs { .. } | Receipt::Noted) => Some("done".into()),
+        Progress::Done(Receipt::Fetched { .. } | Receipt::Differs { .. } | Receipt::Saved(_) | Receipt::Noted) => Some("done".into()),
     }
 }
 

@@ -59,6 +59,9 @@ pub trait Host: Send + Sync + 'static {
     /// Brings files here. What was interrupted is resumed by asking again.
     fn fetch(&self, wanted: Wanted) -> BoxStream<'static, Progress>;
 
+    /// The program that runs a POSIX shell script there on a terminal, with its arguments: for whoever gives it ours.
+    fn terminal(&self, script: String) -> BoxFuture<'static, Result<Vec<String>, Failure>>;
+
     /// How we are connected, now and at each change.
     fn link(&self) -> BoxStream<'static, Link>;
 

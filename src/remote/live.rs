@@ -16,15 +16,15 @@ use futures::stream::{self, BoxStream, StreamExt};
 
 use crate::config::Config;
 use crate::model::{
-    Answer, Cluster, ClusterId, Command, Failure, FailureKind, Link, LogSource, Place, Progress, Query, Receipt, Refusals, Scope, Source,
-    Submission,
+    Answer, Cluster, ClusterId, Command, Failure, FailureKind, JobDetail, Link, LogSource, Place, Progress, Query, Receipt, Refusals,
+    Scope, Source,
 };
 
 use super::Remote;
 use super::demo::Demo;
 use super::host::Host;
 use super::local::LocalHost;
-use super::record::Record;
+use super::record::{Record, Taken};
 use super::runner::Runner;
 use directory::Directory;
 
@@ -104,11 +104,21 @@ impl Inner {
                 let jobs = backend.jobs(scope, false).await?;
                 Ok(Answer::Jobs(Arc::new(memory::noted(&self.record, &backend, &cluster, scope, jobs).await)))
             }
-            Query::Detail { cluster, job } => self.directory.backend(&cluster)?.detail(job).await.map(Answer::Detail),
+            Query::Detail { cluster, job } => {
+                let told = self.directory.backend(&cluster)?.detail(job.clone()).await;
+                memory::known(&self.record, &cluster, &job, told).await.map(Answer::Detail)
+            }
+            Query::Examine { cluster, job } => {
+                let looked = self.directory.backend(&cluster)?.examine(job.clone()).await?;
+                let forgotten = || Failure::new(FailureKind::NotFound, cluster.as_str(), format!("job {job}: Invalid job id specified"));
+                let detail = memory::known(&self.record, &cluster, &job, looked.detail.ok_or_else(forgotten)).await?;
+                Ok(Answer::Detail(JobDetail { usage: looked.usage.map(Box::new), ..detail }))
+            }
+            Query::Shell { cluster, door } => self.directory.backend(&cluster)?.shell(&door).await.map(Answer::Shell),
             Query::Why { cluster, job } => self.directory.backend(&cluster)?.why(&job).await.map(Answer::Why),
             Query::Again { cluster, job } => {
-                let again = self.directory.backend(&cluster)?.again(&job).await?;
-                Ok(Answer::Again(Submission { cluster, ..again }))
+                let backend = self.directory.backend(&cluster)?;
+                memory::again(&self.record, &backend, cluster, job).await.map(Box::new).map(Answer::Again)
             }
             Query::History { cluster, recall } => {
                 let backend = self.directory.backend(&cluster)?;
@@ -215,7 +225,9 @@ impl Inner {
                 Err(failure) => failed(failure),
             },
             Query::Log(LogSource::Output { cluster, job, kind }, start) => match self.directory.backend(&cluster) {
-                Ok(backend) => output::follow(backend, job, kind, start).map(|event| event.map(Answer::Log)).boxed(),
+                Ok(backend) => {
+                    output::follow(backend, self.record.clone(), (cluster, job), kind, start).map(|event| event.map(Answer::Log)).boxed()
+                }
                 Err(failure) => failed(failure),
             },
             #[cfg(feature = "aws")]
@@ -229,12 +241,30 @@ impl Inner {
         }
     }
 
+    fn forgotten(self: Arc<Self>, cluster: ClusterId, token: String) -> BoxStream<'static, Progress> {
+        let work = async move {
+            match memory::forget(&self.record, token).await {
+                Ok(true) => Progress::Done(Receipt::Noted),
+                Ok(false) => {
+                    Progress::Failed(Failure::new(FailureKind::Busy, cluster.as_str(), "somebody works on it, or its answer is known"))
+                }
+                Err(failure) => Progress::Failed(failure),
+            }
+        };
+        work.into_stream().boxed()
+    }
+
     fn run(self: Arc<Self>, command: Command) -> BoxStream<'static, Progress> {
-        let cluster = command.cluster();
-        if let Some(demo) = self.is_simulated(cluster) {
+        let cluster = command.cluster().cloned().unwrap_or_else(ClusterId::local);
+        if let Some(demo) = self.is_simulated(&cluster) {
             return demo.run(command);
         }
-        let backend = match self.directory.backend(cluster) {
+        let command = match command {
+            Command::Save { path, text } => return saved(path, text),
+            Command::Forget { cluster, token } => return self.forgotten(cluster, token),
+            command => command,
+        };
+        let backend = match self.directory.backend(&cluster) {
             Ok(backend) => backend,
             Err(failure) => return ended(Progress::Failed(failure)),
         };
@@ -244,8 +274,9 @@ impl Inner {
                 let record = self.record.clone();
                 let found = async move {
                     match memory::take(&record, token).await {
-                        Ok(Some(draft)) => submit::run(backend, record, draft.submission, Some(draft.token)),
-                        Ok(None) => ended(Progress::Done(Receipt::Noted)),
+                        Ok(Taken::Draft(draft)) => submit::run(backend, record, draft.submission, Some(draft.token)),
+                        Ok(Taken::Busy | Taken::Settled) => ended(Progress::Done(Receipt::Noted)),
+                        Ok(Taken::Stale) => ended(Progress::Failed(stale())),
                         Err(failure) => ended(Progress::Failed(failure)),
                     }
                 };
@@ -259,7 +290,7 @@ impl Inner {
                 let asked = nodes.len();
                 changed(asked, async move { backend.change_nodes(change, nodes).await })
             }
-            Command::Fetch(fetch) => output::fetch(backend, fetch),
+            Command::Fetch(fetch) => output::fetch(backend, self.record.clone(), fetch),
             Command::Reply { prompt, text, .. } => {
                 backend.host().reply(prompt, text);
                 ended(Progress::Done(Receipt::Noted))
@@ -268,6 +299,7 @@ impl Inner {
                 backend.host().reconnect();
                 ended(Progress::Done(Receipt::Noted))
             }
+            Command::Save { .. } | Command::Forget { .. } => ended(Progress::Done(Receipt::Noted)),
         }
     }
 }
@@ -279,7 +311,12 @@ impl Remote for Live {
 
     fn jobs_with_paths(&self, cluster: ClusterId, scope: Scope) -> BoxFuture<'static, Result<Answer, Failure>> {
         let inner = self.inner.clone();
-        async move { Ok(Answer::Jobs(Arc::new(inner.directory.backend(&cluster)?.jobs(scope, true).await?))) }.boxed()
+        async move {
+            let backend = inner.directory.backend(&cluster)?;
+            let jobs = backend.jobs(scope, true).await?;
+            Ok(Answer::Jobs(Arc::new(memory::with_paths(&inner.record, &backend, &cluster, scope, jobs).await)))
+        }
+        .boxed()
     }
 
     fn follow(&self, query: Query) -> BoxStream<'static, Result<Answer, Failure>> {
@@ -289,6 +326,33 @@ impl Remote for Live {
     fn run(&self, command: Command) -> BoxStream<'static, Progress> {
         self.inner.clone().run(command)
     }
+}
+
+fn stale() -> Failure {
+    let what = "it was cut off so long ago that nobody can tell any more whether it was sent";
+    Failure::new(FailureKind::Conflict, "outbox", what).hint(
+        "Look for the job in the queue and among the past jobs; then give this up in the outbox, and submit the script again if need be.",
+    )
+}
+
+/// Writes a new file; complete or not at all.
+fn saved(path: PathBuf, text: String) -> BoxStream<'static, Progress> {
+    let work = move || {
+        use std::io::Write as _;
+        let path = at_home(&path);
+        let wrong = |error: &std::io::Error| super::local::trouble::at(&path, error);
+        let file = std::fs::File::options().write(true).create_new(true).open(&path);
+        let written = file.and_then(|mut file| file.write_all(text.as_bytes()).inspect_err(|_| drop(std::fs::remove_file(&path))));
+        written.map_err(|error| wrong(&error)).map(|()| Receipt::Saved(path.clone()))
+    };
+    let done = async move {
+        match tokio::task::spawn_blocking(work).await {
+            Ok(Ok(receipt)) => Progress::Done(receipt),
+            Ok(Err(failure)) => Progress::Failed(failure),
+            Err(_) => Progress::Failed(Failure::new(FailureKind::Stopped, "qdeck", "the work was given up")),
+        }
+    };
+    done.into_stream().boxed()
 }
 
 fn no_streams(cluster: &ClusterId) -> Failure {

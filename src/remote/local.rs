@@ -17,6 +17,7 @@ use futures::future::{self, BoxFuture};
 use futures::stream::{self, BoxStream};
 
 use super::host::{Host, Said, Wanted};
+use super::probe::PRELUDE;
 use crate::model::{Failure, FailureKind, FileEntry, Link, LogEvent, LogStart, Place, Preview, Progress};
 
 /// This machine.
@@ -50,6 +51,10 @@ impl Host for LocalHost {
 
     fn fetch(&self, wanted: Wanted) -> BoxStream<'static, Progress> {
         copy::fetch(wanted)
+    }
+
+    fn terminal(&self, script: String) -> BoxFuture<'static, Result<Vec<String>, Failure>> {
+        future::ready(Ok(vec!["/bin/sh".into(), "-c".into(), format!("{PRELUDE}{script}")])).boxed()
     }
 
     fn link(&self) -> BoxStream<'static, Link> {

@@ -20,7 +20,7 @@ use crate::model::{Failure, FailureKind};
 use super::host::Said;
 
 /// Where schedulers live when no login profile has put them on the PATH.
-const PRELUDE: &str = "PATH=$PATH:/opt/slurm/bin:/usr/local/slurm/bin:/opt/sge/bin:/opt/pbs/bin:/usr/local/bin; export PATH\n";
+pub(super) const PRELUDE: &str = "PATH=$PATH:/opt/slurm/bin:/usr/local/slurm/bin:/opt/sge/bin:/opt/pbs/bin:/usr/local/bin; export PATH\n";
 /// More than this is no answer that anybody reads; the largest real one, 10,000 jobs as JSON, is 32 MB.
 const MOST: usize = 256 << 20;
 const PIPE: usize = 64 << 10;

@@ -4,6 +4,7 @@
 
 mod jobs;
 mod outbox;
+mod recall;
 mod schema;
 
 use std::collections::HashMap;
@@ -14,10 +15,12 @@ use rusqlite::Connection;
 
 use crate::model::{ClusterId, Failure, FailureKind, JobState};
 
-pub use outbox::Draft;
+pub use outbox::{Draft, Taken};
 
 /// Days after which a job is forgotten.
 const DAYS: i64 = 90;
+/// Days for which the script of a submission is kept.
+const SCRIPT_DAYS: i64 = 30;
 
 /// The last known state and time of submission of each job of a cluster.
 type Known = HashMap<String, (JobState, i64, bool)>;

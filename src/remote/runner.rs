@@ -13,11 +13,11 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::model::{
-    Directives, Failure, FailureKind, JobChange, JobDetail, JobId, JobState, JobTable, NewJob, Node, NodePhase, NodeTable, Refusals,
-    SchedulerKind, Scope,
+    ClusterId, Directives, Failure, FailureKind, JobChange, JobDetail, JobId, JobState, JobTable, NewJob, Node, NodePhase, NodeTable,
+    Origin, Past, Place, Refusals, SchedulerKind, Scope, Submission, Tasks,
 };
 use crate::remote::local::trouble;
-use crate::remote::scheduler::Fill;
+use crate::remote::scheduler::{Fill, Told};
 
 use state::{Ended, Entry, Spec};
 
@@ -128,11 +128,60 @@ impl Runner {
             stderr: Some(spec.stderr.clone()),
             work_dir: Some(spec.work_dir.clone()),
             fields: fields.into_iter().filter(|(_, v)| !v.is_empty()).map(|(l, v)| (l.to_owned(), v)).collect(),
+            usage: None,
+            remembered: None,
         })
+    }
+
+    /// How jobs ended, those that are still remembered here.
+    pub fn ended(&self, ids: &[JobId]) -> Result<Vec<Past>, Failure> {
+        let entries = dispatch::look(&self.dir)?;
+        let wanted = entries.jobs.iter().filter(|entry| ids.iter().any(|id| id.as_str() == entry.spec.id));
+        Ok(wanted.map(past).collect())
+    }
+
+    /// A job as it was submitted, with the script as it was then.
+    pub fn again(&self, id: &JobId) -> Result<Told, Failure> {
+        let entries = dispatch::look(&self.dir)?;
+        let whole = id.as_str().split('_').next().unwrap_or(id.as_str());
+        let mine: Vec<&Entry> = entries.jobs.iter().filter(|entry| entry.spec.id == whole || entry.spec.array_job_id == whole).collect();
+        let state = |entry: &&Entry| Some((entry.spec.array_task_id.parse().ok()?, entry.state()));
+        let mut states: Vec<(u32, JobState)> = mine.iter().filter_map(state).collect();
+        states.sort_unstable_by_key(|(task, _)| *task);
+        let submission = mine.first().ok_or_else(|| unknown(id)).and_then(|entry| {
+            let spec = &entry.spec;
+            let copy = entry.dir.join("script");
+            let text = fs::read(&copy).map_err(|error| trouble::at(&copy, &error))?;
+            let submission = Submission {
+                cluster: ClusterId::local(),
+                place: Place::Here,
+                path: spec.script.clone(),
+                dir: Some(spec.work_dir.clone()),
+                args: spec.args.clone(),
+                options: Vec::new(),
+                text: String::from_utf8(text).ok(),
+            };
+            Ok((submission, Vec::new()))
+        });
+        let limit = mine.first().and_then(|entry| entry.spec.array_limit).and_then(|n| u32::try_from(n).ok());
+        let token = mine.first().map(|entry| entry.spec.token.clone());
+        Ok(Told { submission, tasks: Tasks { states, limit }, token })
     }
 
     /// Queues a script, once for each token. Its working directory is `dir`, else what its directives say, else its own folder.
     pub fn submit(&self, script: &Path, dir: Option<&Path>, args: &[String], token: &str) -> Result<(JobId, String), Failure> {
+        self.submit_tasks(script, dir, args, token, None)
+    }
+
+    /// The same for these tasks of an array, whatever the script's own directive says.
+    pub fn submit_tasks(
+        &self,
+        script: &Path,
+        dir: Option<&Path>,
+        args: &[String],
+        token: &str,
+        array: Option<&str>,
+    ) -> Result<(JobId, String), Failure> {
         let script = fs::canonicalize(script).map_err(|error| trouble::at(script, &error))?;
         let bytes = fs::read(&script).map_err(|error| trouble::at(&script, &error))?;
         let text = String::from_utf8_lossy(&bytes);
@@ -143,7 +192,8 @@ impl Runner {
         if text.lines().next().is_some_and(|line| line.ends_with('\r')) {
             return Err(refuse("the script has Windows line ends", "dos2unix FILE, or sed -i 's/\\r$//' FILE."));
         }
-        let directives = Directives::read(&text);
+        let mut directives = Directives::read(&text);
+        directives.array = array.map(str::to_owned).or(directives.array);
         let cpus = directives.tasks.unwrap_or(1).max(1).saturating_mul(directives.cpus_per_task.unwrap_or(1).max(1));
         if cpus > Self::slots() {
             let what = format!("{cpus} CPUs are asked for and this machine has {}", Self::slots());
@@ -293,4 +343,30 @@ fn push(table: &mut JobTable, entry: &Entry, host: &str) {
         stderr: &spec.stderr,
         ..NewJob::default()
     });
+}
+
+fn past(entry: &Entry) -> Past {
+    let spec = &entry.spec;
+    let started = entry.started.as_ref().map(|s| s.at);
+    Past {
+        id: spec.id.clone(),
+        array: spec.array_job_id.clone(),
+        name: spec.name.clone(),
+        user: spec.user.clone(),
+        partition: "local".into(),
+        state: Some(entry.state()),
+        exit_code: entry.ended.as_ref().map(Ended::exit_code),
+        nodes: 1,
+        node_list: if started.is_some() { machine::name() } else { String::new() },
+        cpus: spec.cpus,
+        submitted: Some(spec.submitted),
+        started,
+        ended: entry.ended.as_ref().map(|e| e.at),
+        work_dir: spec.work_dir.clone(),
+        stdout: spec.stdout.clone(),
+        stderr: spec.stderr.clone(),
+        command: std::iter::once(&spec.script).chain(&spec.args).map(String::as_str).collect::<Vec<_>>().join(" "),
+        seen: 0,
+        origin: Origin::End,
+    }
 }

@@ -9,7 +9,7 @@ mod trouble;
 
 use crate::model::{
     Failure, FailureKind, JobChange, JobDetail, JobId, JobTable, NodeChange, NodeTable, Past, Refusals, SchedulerKind, Scope, Submission,
-    Verb, Why,
+    Tasks, Usage, Verb, Why,
 };
 
 use super::host::Said;
@@ -65,8 +65,13 @@ pub trait Scheduler: Send + Sync + 'static {
     fn why(&self, _job: &JobId) -> Ask<Why> {
         unsupported(self.kind(), "explaining")
     }
+    /// Everything about one job and what it uses: dearer than [`Scheduler::detail`], for when somebody looks. `None` where it
+    /// measures nothing.
+    fn examine(&self, _job: &JobId) -> Option<Ask<Examined>> {
+        None
+    }
     /// A job as it was submitted: its script and the options that make it the same again.
-    fn again(&self, _job: &JobId) -> Ask<Submission> {
+    fn again(&self, _job: &JobId) -> Ask<Told> {
         unsupported(self.kind(), "submitting a job again")
     }
     /// The command that opens a shell where a job runs.
@@ -92,6 +97,26 @@ pub struct Handing<'a> {
     pub comment: Option<&'a str>,
     /// The environment that the script itself asks for: `A=1,B`.
     pub variables: Option<&'a str>,
+}
+
+/// A job, looked at closely.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Examined {
+    /// What the scheduler says of it; `None` where it has forgotten it.
+    pub detail: Option<JobDetail>,
+    /// What was measured; `None` where there is nothing to measure yet.
+    pub usage: Option<Usage>,
+}
+
+/// What a scheduler tells of how a job was submitted.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Told {
+    /// The submission with what a person should know about it, or why it cannot be had.
+    pub submission: Result<(Submission, Vec<String>), Failure>,
+    /// The tasks of its array, as far as the scheduler remembers them.
+    pub tasks: Tasks,
+    /// The token that qdeck submitted it with, if it did.
+    pub token: Option<String>,
 }
 
 /// What became of a submission.

@@ -21,9 +21,11 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 
+use crate::model::text::quoted;
 use crate::model::{ClusterId, Failure, FileEntry, Link, LogEvent, LogStart, Place, Preview, Progress};
 
 use super::host::{Host, Said, Wanted};
+use super::probe::PRELUDE;
 use super::tail::tail;
 use connection::Connection;
 
@@ -136,6 +138,24 @@ impl Host for SshHost {
 
     fn fetch(&self, wanted: Wanted) -> BoxStream<'static, Progress> {
         fetch::fetch(Arc::clone(&self.connection), wanted)
+    }
+
+    fn terminal(&self, script: String) -> BoxFuture<'static, Result<Vec<String>, Failure>> {
+        let connection = Arc::clone(&self.connection);
+        async move {
+            let live = connection.live().await?;
+            let socket = live.socket.display().to_string();
+            // Through the session that there is, or else through one of its own, which can ask its user: it has the terminal. ssh's farewell
+            // would be taken for a failure.
+            let path = if live.reads_terminals { socket.as_str() } else { "none" };
+            let mut words: Vec<String> =
+                ["ssh", "-t", "-o", "ControlMaster=no", "-o", "LogLevel=ERROR", "-S", path].map(str::to_owned).into();
+            words.extend(connection.to.arguments().into_iter().map(|word| word.to_string_lossy().into_owned()));
+            // One word for the login shell over there, whichever it is.
+            words.push(format!("exec sh -c {}", quoted(&format!("{}; {script}", PRELUDE.trim_end()))));
+            Ok(words)
+        }
+        .boxed()
     }
 
     fn link(&self) -> BoxStream<'static, Link> {

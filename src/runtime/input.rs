@@ -1,5 +1,7 @@
 //! The keyboard, the mouse and signals as events.
 
+use std::time::Duration;
+
 use crossterm::event::{Event as Raw, EventStream, KeyCode, KeyEventKind, KeyModifiers, MouseButton, MouseEventKind};
 use futures::StreamExt;
 use futures::stream::Stream;
@@ -10,6 +12,11 @@ use crate::protocol::{Chord, Event, Key, Mouse};
 /// What the terminal says, as events. Ends when the terminal is gone.
 pub fn events() -> impl Stream<Item = Event> + Unpin {
     EventStream::new().take_while(|raw| std::future::ready(raw.is_ok())).filter_map(|raw| std::future::ready(raw.ok().and_then(event)))
+}
+
+/// Throws away what was typed and not read yet. No stream of events may be open.
+pub(super) fn discard() {
+    while matches!(crossterm::event::poll(Duration::ZERO), Ok(true)) && crossterm::event::read().is_ok() {}
 }
 
 fn event(raw: Raw) -> Option<Event> {
@@ -62,6 +69,8 @@ fn event(raw: Raw) -> Option<Event> {
 pub(super) enum Signal {
     /// End cleanly.
     Leave,
+    /// The same, unless another program has the terminal: then Ctrl-C and Ctrl-\ were meant for it.
+    Interrupt,
     /// We were stopped and go on: the terminal is not as we left it.
     Continue,
 }
@@ -74,7 +83,8 @@ impl Signals {
         let kinds = [
             (SignalKind::terminate(), Signal::Leave),
             (SignalKind::hangup(), Signal::Leave),
-            (SignalKind::interrupt(), Signal::Leave),
+            (SignalKind::interrupt(), Signal::Interrupt),
+            (SignalKind::quit(), Signal::Interrupt),
             (SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()), Signal::Continue),
         ];
         Self(kinds.into_iter().filter_map(|(kind, meaning)| signal(kind).ok().map(|s| (s, meaning))).collect())

@@ -20,7 +20,7 @@ use super::pen::Pen;
 /// Alternate screen, hidden cursor, bracketed paste, focus reports, mouse buttons in SGR form.
 const ENTER: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[?2004h\x1b[?1004h\x1b[?1000h\x1b[?1006h\x1b[2J";
 /// All of it taken back, in the opposite order.
-const LEAVE: &[u8] = b"\x1b[?1006l\x1b[?1000l\x1b[?1004l\x1b[?2004l\x1b[0m\x1b[?25h\x1b[?1049l";
+pub(super) const LEAVE: &[u8] = b"\x1b[?1006l\x1b[?1000l\x1b[?1004l\x1b[?2004l\x1b[0m\x1b[?25h\x1b[?1049l";
 
 /// The terminal, while it is ours.
 pub struct Screen {
@@ -31,6 +31,8 @@ pub struct Screen {
     waiting: Arc<AtomicUsize>,
     done: Arc<Notify>,
     writer: Option<std::thread::JoinHandle<()>>,
+    /// Whether the terminal is ours now.
+    ours: bool,
 }
 
 impl Screen {
@@ -59,8 +61,8 @@ impl Screen {
             })
         };
         let area = Rect::new(0, 0, width, height);
-        let mut screen =
-            Self { front: Buffer::empty(area), back: Buffer::empty(area), pen: Pen::new(), bytes, waiting, done, writer: Some(writer) };
+        let (front, back) = (Buffer::empty(area), Buffer::empty(area));
+        let mut screen = Self { front, back, pen: Pen::new(), bytes, waiting, done, writer: Some(writer), ours: true };
         screen.send(ENTER.to_vec());
         Ok(screen)
     }
@@ -70,11 +72,27 @@ impl Screen {
         (self.front.area.width, self.front.area.height)
     }
 
-    /// Takes the terminal over again, after we were stopped.
-    pub fn enter(&mut self) {
+    /// Gives the terminal back for a while, as it was found. Waits until it has taken all that was sent.
+    pub async fn leave(&mut self) {
+        self.send(LEAVE.to_vec());
+        let _ = tokio::time::timeout(Duration::from_secs(1), self.ready()).await;
+        let _ = terminal::disable_raw_mode();
+        self.ours = false;
+    }
+
+    /// Takes the terminal over again, after we were stopped or gave it away. True when it has another size now.
+    pub fn enter(&mut self) -> bool {
         let _ = terminal::enable_raw_mode();
+        self.ours = true;
         self.send(ENTER.to_vec());
         self.forget();
+        match terminal::size() {
+            Ok((width, height)) if (width, height) != self.size() => {
+                self.resize(width, height);
+                true
+            }
+            _ => false,
+        }
     }
 
     /// The next frame draws every cell.
@@ -136,6 +154,9 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
+        if !self.ours {
+            return;
+        }
         self.send(LEAVE.to_vec());
         // A terminal that takes no bytes must not keep us from leaving.
         for _ in 0..20 {

@@ -143,7 +143,7 @@ impl Tasks {
                     let _ = events.send(Event::Woken).await;
                 });
             }
-            Effect::Copy(_) | Effect::Quit => {}
+            Effect::Copy(_) | Effect::HandOver(_) | Effect::Quit => {}
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Pictures of the screen, glyphs and styles: empty, loading, full and failed, large and small.
 
-use qdeck::model::{Failure, FailureKind, Query, Scope};
+use qdeck::model::{Answer, Failure, FailureKind, JobId, Query, Scope};
 
 use crate::stage::{Stage, prod};
 
@@ -56,6 +56,22 @@ fn help_and_confirmation() {
 }
 
 #[test]
+fn past_jobs_and_one_job() {
+    picture("past", |stage| {
+        stage.full();
+        stage.keys("P");
+        let jobs = (1..=60).rev().map(crate::past::past).collect();
+        stage.answer(crate::past::history(""), Ok(Answer::History(jobs)));
+    });
+    picture("job", |stage| {
+        stage.full();
+        stage.keys("G enter");
+        let query = Query::Examine { cluster: prod(), job: JobId::new("99") };
+        stage.answer(query, Ok(Answer::Detail(crate::past::detail("99"))));
+    });
+}
+
+#[test]
 fn too_small() {
     let mut stage = Stage::new(39, 9);
     stage.clusters();
@@ -64,7 +80,7 @@ fn too_small() {
 
 #[test]
 fn no_size_and_no_overlay_breaks_the_drawing() {
-    for overlay in ["", "?", "!", ":", "c", "f", "n", "L", "enter", "/", "z"] {
+    for overlay in ["", "?", "!", ":", "c", "f", "n", "L", "enter", "/", "z", "P", "O", "e", "A"] {
         for (width, height) in (1..200).step_by(9).flat_map(|w| (1..60).step_by(5).map(move |h| (w, h))) {
             let mut stage = Stage::new(width, height);
             stage.clusters();

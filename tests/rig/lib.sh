@@ -46,7 +46,7 @@ addr_of() { # NODE
 # Ports of a running rig are in its env file; `up` chooses them when there is none.
 use_ports() { # BASE
   RIG_BASE=$1
-  P_SSH=$RIG_BASE P_SLOW=$((RIG_BASE + 1)) P_CTLD=$((RIG_BASE + 2)) P_NODE=$((RIG_BASE + 3)) P_MOTO=$((RIG_BASE + 4)) P_CTL=$((RIG_BASE + 5))
+  P_SSH=$RIG_BASE P_SLOW=$((RIG_BASE + 1)) P_CTLD=$((RIG_BASE + 2)) P_NODE=$((RIG_BASE + 3)) P_MOTO=$((RIG_BASE + 4)) P_CTL=$((RIG_BASE + 5)) P_DBD=$((RIG_BASE + 6))
 }
 use_state() {
   [ -n "${RIG_STATE:-}" ] || { echo "RIG_STATE is not set: which rig?" >&2; exit 2; }
@@ -123,6 +123,47 @@ port_open() { (exec 3<>"/dev/tcp/${2:-127.0.0.1}/$1") 2>/dev/null; } # PORT [ADD
 start_sshd() {
   alive sshd || spawn sshd root "$RIG_HEAD" /usr/sbin/sshd -D -e -f "$S/etc/sshd_config"
   answers sshd 10 "$P_SSH"
+}
+# Accounting: MariaDB and slurmdbd, and the account that ParallelCluster makes. /run is the rig's own: so is the database's usual socket.
+start_accounting() {
+  local sock=/run/mysqld/mysqld.sock
+  if dead mariadbd; then
+    mkdir -p "$S/mysql/data"; chown -R mysql: "$S/mysql"; chmod 755 "$S/mysql"
+    inside mkdir -p /run/mysqld; inside chown mysql: /run/mysqld
+    [ -d "$S/mysql/data/mysql" ] || inside setpriv --reuid mysql --regid mysql --init-groups -- mariadb-install-db --no-defaults \
+      --datadir="$S/mysql/data" --auth-root-authentication-method=normal --skip-test-db --innodb-log-file-size=16M \
+      --innodb-flush-log-at-trx-commit=0 >"$S/log/mariadb-install.out" 2>&1 || { log "mariadb-install-db failed"; return 1; }
+    spawn mariadbd mysql "$RIG_HEAD" /usr/sbin/mariadbd --no-defaults --datadir="$S/mysql/data" --socket=$sock \
+      --pid-file="$S/mysql/pid" --skip-networking --innodb-buffer-pool-size=64M \
+      --innodb-log-file-size=16M --innodb-lock-wait-timeout=900 --innodb-flush-log-at-trx-commit=0 --performance-schema=OFF --skip-log-bin
+  fi
+  wait_for 30 inside mariadb-admin --no-defaults -uroot -S $sock ping || { log "mariadbd does not answer"; return 1; }
+  inside mariadb --no-defaults -uroot -S $sock -e "create database if not exists slurm;
+    create user if not exists slurm@localhost identified by 'slurm'; grant all on slurm.* to slurm@localhost;" || return 1
+  cat > "$S/etc/slurmdbd.conf" <<C
+AuthType=auth/munge
+AuthInfo=socket=$S/munge/s
+DbdHost=$RIG_HEAD
+DbdAddr=127.0.0.1
+DbdPort=$P_DBD
+CommunicationParameters=NoInAddrAny
+SlurmUser=slurm
+StorageType=accounting_storage/mysql
+StorageHost=localhost
+StorageUser=slurm
+StoragePass=slurm
+StorageLoc=slurm
+LogFile=$S/log/slurmdbd.log
+PidFile=$S/ctld/dbd.pid
+CommitDelay=1
+C
+  chmod 600 "$S/etc/slurmdbd.conf"; chown slurm "$S/etc/slurmdbd.conf"; touch "$S/log/slurmdbd.log"; chown slurm "$S/log/slurmdbd.log"
+  alive slurmdbd || spawn slurmdbd slurm "$RIG_HEAD" /usr/sbin/slurmdbd -D
+  answers slurmdbd 30 "$P_DBD" || return 1
+  inside sacctmgr -n show account pcdefault format=account | grep -q pcdefault && return
+  inside sacctmgr -i add cluster parallelcluster >/dev/null
+  inside sacctmgr -i add account pcdefault Description=default Organization=default >/dev/null
+  inside sacctmgr -i add user "$RIG_USER,$RIG_USER2" Account=pcdefault >/dev/null
 }
 start_slurmctld() {
   alive slurmctld || spawn slurmctld slurm "$RIG_HEAD" /usr/sbin/slurmctld -D -f "$SLURM_CONF"

@@ -15,6 +15,7 @@ mod support;
 mod clusters;
 mod faults;
 mod oneshot;
+mod past;
 mod pbs;
 mod program;
 mod rig;

@@ -71,8 +71,14 @@ impl<'a> Program<'a> {
 
     /// Opens the application on a terminal of 140×40.
     pub fn open(&self, args: &[&str]) -> Term {
+        self.open_with(args, &[])
+    }
+
+    /// The same with more in its environment.
+    pub fn open_with(&self, args: &[&str], more: &[(&str, &str)]) -> Term {
         let config = self.path("config.yaml");
-        Term::spawn(env!("CARGO_BIN_EXE_qdeck"), &[&["-c", &config], args].concat(), self.env(), 140, 40)
+        let env = self.env().into_iter().chain(more.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
+        Term::spawn(env!("CARGO_BIN_EXE_qdeck"), &[&["-c", &config], args].concat(), env, 140, 40)
     }
 
     /// Writes a script into the head node's home folder.

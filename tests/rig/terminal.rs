@@ -21,6 +21,8 @@ fn hostile_names_and_lines_never_reach_the_terminal() {
     term.until("before", SOON);
     term.until("after", SOON);
     term.keys("<enter>");
+    term.until("Submitted", SOON);
+    term.keys("<pgdn>");
     term.until("JobName", SOON);
     let raw = term.raw();
     let has = |bytes: &[u8]| raw.windows(bytes.len()).any(|w| w == bytes);

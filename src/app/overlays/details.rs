@@ -5,8 +5,7 @@ use ratatui::layout::Rect;
 
 use super::{Intent, Look, Overlay, cells, sheet};
 use crate::app::panes::wrapped;
-use crate::model::duration::slurm;
-use crate::model::{Cadence, Cluster, ClusterId, Job, JobId, Node, Query};
+use crate::model::{Cluster, Node};
 use crate::protocol::{Action, Chord, Effect};
 use crate::ui::{Tone, put};
 
@@ -15,7 +14,6 @@ use crate::ui::{Tone, put};
 pub(in crate::app) struct Details {
     title: String,
     known: Vec<(String, String)>,
-    job: Option<(ClusterId, JobId)>,
     top: usize,
 }
 
@@ -24,26 +22,6 @@ fn known(fields: &[(&str, Option<String>)]) -> Vec<(String, String)> {
 }
 
 impl Details {
-    /// What the queue says of a job; the rest is asked for.
-    pub(in crate::app) fn job(cluster: ClusterId, job: &Job<'_>) -> Self {
-        let fields = [
-            ("Job", Some(job.id().to_owned())),
-            ("Name", Some(job.name().to_owned())),
-            ("State", Some(job.state().long().to_owned())),
-            ("Reason", Some(job.reason().to_owned()).filter(|r| r != "None")),
-            ("User", Some(job.user().to_owned())),
-            ("Partition", Some(job.partition().to_owned())),
-            ("Nodes", Some(format!("{} {}", job.nodes(), job.node_list()))),
-            ("CPUs", Some(job.cpus().to_string())),
-            ("Run time", job.time_used().map(slurm)),
-            ("Time limit", job.time_limit().map(slurm)),
-            ("Submitted", job.submitted().map(|t| t.to_string())),
-            ("Started", job.started().map(|t| t.to_string())),
-            ("Directory", Some(job.work_dir().to_owned())),
-        ];
-        Self { title: format!("Job {}", job.id()), known: known(&fields), job: Some((cluster, job.job_id())), top: 0 }
-    }
-
     /// A node and the instance behind it.
     pub(in crate::app) fn node(node: &Node) -> Self {
         let fields = [
@@ -61,7 +39,7 @@ impl Details {
             ("Type", node.instance_type.clone()),
             ("EC2 state", node.instance_state.clone()),
         ];
-        Self { title: format!("Node {}", node.name), known: known(&fields), job: None, top: 0 }
+        Self { title: format!("Node {}", node.name), known: known(&fields), top: 0 }
     }
 
     /// A cluster and its head node.
@@ -87,11 +65,7 @@ impl Details {
         known.extend(cluster.log_group.iter().map(|group| ("Log group".to_owned(), group.clone())));
         known.extend(cluster.failures.iter().map(|failure| (failure.code.clone(), failure.reason.clone())));
         known.extend(cluster.notes.iter().map(|note| ("Note".to_owned(), note.clone())));
-        Self { title: format!("Cluster {}", cluster.name), known, job: None, top: 0 }
-    }
-
-    fn query(&self) -> Option<Query> {
-        self.job.clone().map(|(cluster, job)| Query::Detail { cluster, job })
+        Self { title: format!("Cluster {}", cluster.name), known, top: 0 }
     }
 }
 
@@ -110,19 +84,12 @@ impl Overlay for Details {
         Vec::new()
     }
 
-    fn wants(&self) -> Vec<(Query, Cadence)> {
-        self.query().map(|query| (query, Cadence::Once)).into_iter().collect()
-    }
-
     fn footer(&self) -> Vec<(String, &'static str)> {
         vec![("j k".into(), "scroll"), ("esc".into(), "close")]
     }
 
     fn draw(&self, buf: &mut Buffer, body: Rect, look: &Look<'_>) {
-        let query = self.query();
-        let slot = query.as_ref().and_then(|query| look.store.slot(query));
-        let detail = self.job.as_ref().and_then(|(cluster, job)| look.store.detail(cluster, job));
-        let fields = detail.map_or(&self.known, |detail| &detail.fields);
+        let fields = &self.known;
         let room = body.width.saturating_sub(8).clamp(30, 100);
         let label = fields.iter().map(|(l, _)| cells(l)).max().unwrap_or(8).min(18);
         let mut rows: Vec<(String, String)> = Vec::new();
@@ -132,12 +99,7 @@ impl Overlay for Details {
                 rows.push((if i == 0 { name.clone() } else { String::new() }, part));
             }
         }
-        let remark = match (&slot.and_then(|s| s.failure.clone()), detail, &query) {
-            (Some(failure), ..) => failure.brief().to_owned(),
-            (None, None, Some(_)) => "asking for more …".to_owned(),
-            _ => String::new(),
-        };
-        let inner = sheet(buf, body, (room, u16::try_from(rows.len()).unwrap_or(u16::MAX - 2)), &self.title, &remark, look);
+        let inner = sheet(buf, body, (room, u16::try_from(rows.len()).unwrap_or(u16::MAX - 2)), &self.title, "", look);
         let top = self.top.min(rows.len().saturating_sub(usize::from(inner.height)));
         for (y, (name, value)) in (inner.y..inner.bottom()).zip(rows.iter().skip(top)) {
             put(buf, inner.x, y, name, label, look.style(Tone::Dim));

@@ -22,9 +22,14 @@ pub(in crate::app) struct FetchForm {
 impl FetchForm {
     /// Proposes a folder of the job's own below `dest`.
     pub(in crate::app) fn new(cluster: ClusterId, job: &Job<'_>, dest: &str) -> Self {
-        let id: String = job.id().chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' }).collect();
+        Self::of(cluster, job.job_id(), job.name(), job.work_dir(), dest)
+    }
+
+    /// The same for a job that is not in the queue any more.
+    pub(in crate::app) fn of(cluster: ClusterId, job: JobId, name: &str, work_dir: &str, dest: &str) -> Self {
+        let id: String = job.as_str().chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' }).collect();
         let dest = Field::new(format!("{}/qdeck-results/{}-{id}", dest.trim_end_matches('/'), cluster.name()));
-        Self { cluster, job: job.job_id(), name: job.name().to_owned(), work_dir_path: job.work_dir().to_owned(), dest, work_dir: false }
+        Self { cluster, job, name: name.to_owned(), work_dir_path: work_dir.to_owned(), dest, work_dir: false }
     }
 }
 

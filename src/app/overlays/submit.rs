@@ -9,8 +9,8 @@ use crate::app::notices::Notice;
 use crate::app::panes::prose;
 use crate::model::duration::slurm;
 use crate::model::text::quoted;
-use crate::model::{Answer, Cadence, ClusterId, Command, Directives, Failure, Place, Preview, Query, SchedulerKind, Submission};
-use crate::protocol::{Action, Area, Chord, Key};
+use crate::model::{Again, Answer, Cadence, ClusterId, Command, Directives, Failure, Place, Preview, Query, SchedulerKind, Submission};
+use crate::protocol::{Action, Area, Chord, Effect, HandOver, Key, Program};
 use crate::ui::{Cut, Field, Tone, fit, put};
 
 /// The form.
@@ -25,8 +25,12 @@ pub(in crate::app) struct SubmitForm {
     /// Directory, scheduler options, script arguments, as `LABELS`.
     fields: [Field; 3],
     at: usize,
-    /// The script itself, where it is a job's that is submitted again.
+    /// The script itself, where it is a job's that is submitted again, or was edited.
     text: Option<String>,
+    /// Whether the file picker lies below and has done its work with this form's.
+    picked: bool,
+    /// What a person should know before it is sent.
+    notes: Vec<String>,
 }
 
 const LABELS: [&str; 3] = ["Directory", "Options", "Arguments"];
@@ -43,6 +47,8 @@ impl SubmitForm {
             fields: Default::default(),
             at: 2,
             text: None,
+            picked: true,
+            notes: Vec::new(),
         };
         if let Some(preview) = preview {
             form.take(preview);
@@ -51,13 +57,23 @@ impl SubmitForm {
     }
 
     /// A job as it was submitted, to be submitted again as it was or changed.
-    pub(in crate::app) fn again(submission: Submission) -> Self {
+    pub(in crate::app) fn again(again: Again) -> Self {
+        let Again { submission, notes, .. } = again;
         let words = |words: &[String]| Field::new(words.iter().map(|w| quoted(w)).collect::<Vec<_>>().join(" "));
-        let text = submission.text.clone().unwrap_or_default();
-        let preview = Preview { size: text.len() as u64, text, is_binary: false };
+        let preview = submission.text.clone().map(|text| Preview { size: text.len() as u64, text, is_binary: false });
         let fields = [Field::new(submission.dir.unwrap_or_default()), words(&submission.options), words(&submission.args)];
-        let form = Self::new(submission.cluster, submission.place, submission.path, Some(preview));
-        Self { fields, at: 1, text: submission.text, ..form }
+        let form = Self::new(submission.cluster, submission.place, submission.path, preview);
+        Self { fields, at: 1, text: submission.text, picked: false, notes, ..form }
+    }
+
+    /// Gives the script to the user's editor, if all of it is here.
+    fn edit(&self) -> Vec<Intent> {
+        let text = self.preview.as_ref().filter(|p| !p.is_binary && p.text.len() as u64 == p.size).map(|p| p.text.clone());
+        let Some(text) = text else {
+            return vec![Intent::Note(Notice::plain("The script is not here as a whole, so it cannot be edited here."))];
+        };
+        let text = Some((self.name().to_owned(), text));
+        vec![Intent::Effect(Effect::HandOver(HandOver { program: Program::Editor, words: String::new(), text }))]
     }
 
     fn take(&mut self, preview: Preview) {
@@ -85,7 +101,7 @@ impl SubmitForm {
         let submission = Submission { cluster, place, path, dir, args, options, text: self.text.clone() };
         let run = Intent::Run(Command::Submit(submission), format!("submitting {}", self.name()));
         // The form and the picker below it have done their work.
-        if self.text.is_some() { vec![Intent::Close, run] } else { vec![Intent::Close, Intent::Close, run] }
+        if self.picked { vec![Intent::Close, Intent::Close, run] } else { vec![Intent::Close, run] }
     }
 
     /// The command in the words of the cluster's scheduler.
@@ -120,6 +136,7 @@ impl Overlay for SubmitForm {
             Key::Esc => return vec![Intent::Close],
             Key::Char('c') if chord.ctrl => return vec![Intent::Close],
             Key::Enter => return self.send(),
+            Key::Char('o') if chord.ctrl => return self.edit(),
             Key::Tab | Key::Down => self.at = (self.at + 1) % LABELS.len(),
             Key::BackTab | Key::Up => self.at = (self.at + LABELS.len() - 1) % LABELS.len(),
             _ => {
@@ -144,12 +161,24 @@ impl Overlay for SubmitForm {
         }
     }
 
+    fn handed_back(&mut self, text: String) {
+        if self.preview.as_ref().is_some_and(|preview| preview.text == text) {
+            return;
+        }
+        let before = self.text.replace(text.clone());
+        if before.is_none() {
+            self.notes.push("The script was edited: a copy is submitted, its file stays as it is.".to_owned());
+        }
+        self.take(Preview { size: text.len() as u64, text, is_binary: false });
+    }
+
     fn wants(&self) -> Vec<(Query, Cadence)> {
         if self.preview.is_none() { vec![(self.query(), Cadence::Once)] } else { Vec::new() }
     }
 
     fn footer(&self) -> Vec<(String, &'static str)> {
-        vec![("⏎".into(), "submit"), ("⇥".into(), "next field"), ("esc".into(), "back to the files")]
+        let back = if self.picked { "back to the files" } else { "leave it" };
+        vec![("⏎".into(), "submit"), ("⇥".into(), "next field"), ("^o".into(), "edit the script"), ("esc".into(), back)]
     }
 
     fn draw(&self, buf: &mut Buffer, body: Rect, look: &Look<'_>) {
@@ -224,9 +253,16 @@ impl Overlay for SubmitForm {
             let rest = Rect { y, height: right.bottom() - y, ..right };
             prose(buf, rest, "The script has no directives: the scheduler's defaults apply.", look.style(Tone::Dim));
         }
+        y += 1;
+        for note in &self.notes {
+            if y < right.bottom() {
+                let rest = Rect { y, height: right.bottom() - y, ..right };
+                y += prose(buf, rest, note, look.style(Tone::Waits)) + 1;
+            }
+        }
         let kind = look.scheduler(&self.cluster);
         let command = self.command(kind);
-        let upload = self.place == Place::Here && !look.is_local(&self.cluster);
+        let upload = (self.place == Place::Here || self.text.is_some()) && !look.is_local(&self.cluster);
         let what = if upload { "Uploads the script, then runs:" } else { "Runs:" };
         put(buf, inner.x, inner.bottom() - 2, what, inner.width, look.style(Tone::Dim));
         put(buf, inner.x, inner.bottom() - 1, &command, inner.width, look.style(Tone::Strong));

@@ -84,6 +84,11 @@ impl Nodes {
         }
     }
 
+    /// The name of the node under the cursor.
+    pub(in crate::app) fn under(&self) -> Option<&str> {
+        self.selected().map(|node| node.name.as_str())
+    }
+
     pub(in crate::app) fn filter(&self) -> &str {
         &self.filter
     }

@@ -221,13 +221,21 @@ pub(super) fn detail(world: &World, id: &JobId) -> Result<JobDetail, Failure> {
         ("ExitCode", exit.to_owned()),
         ("RunTime", slurm(run)),
         ("TimeLimit", slurm(86_400)),
+        ("Priority", (100_000 - job.id % 1_000).to_string()),
+        ("Account", if job.user % 3 == 0 { "cfd" } else { "ml" }.to_owned()),
+        ("QOS", "normal".to_owned()),
         ("SubmitTime", at(Some(job.submitted))),
+        ("EligibleTime", at(Some(job.submitted))),
         ("StartTime", at(job.started)),
         ("EndTime", at(job.ended)),
         ("Partition", QUEUES[usize::from(job.queue)].0.to_owned()),
         ("NodeList", list),
         ("NumNodes", job.nodes.to_string()),
         ("NumCPUs", (u32::from(job.nodes) * u32::from(job.cpus_each)).to_string()),
+        ("NumTasks", job.nodes.to_string()),
+        ("CPUs/Task", job.cpus_each.to_string()),
+        ("TRES", tres_of(job)),
+        ("Command", format!("{dir}/job.sh")),
         ("WorkDir", dir.clone()),
         ("StdOut", stdout.clone()),
         ("StdErr", stderr.clone()),
@@ -241,7 +249,15 @@ pub(super) fn detail(world: &World, id: &JobId) -> Result<JobDetail, Failure> {
         stderr: Some(stderr),
         work_dir: Some(dir),
         fields: fields.into_iter().map(|(l, v)| (l.to_owned(), v)).collect(),
+        usage: None,
+        remembered: None,
     })
+}
+
+fn tres_of(job: &SimJob) -> String {
+    let (cpus, memory) = (u32::from(job.nodes) * u32::from(job.cpus_each), u64::from(job.nodes) * QUEUES[usize::from(job.queue)].4);
+    let gpus = if job.queue == 1 { format!(",gres/gpu={}", job.nodes * 8) } else { String::new() };
+    format!("cpu={cpus},mem={memory}M,node={},billing={cpus}{gpus}", job.nodes)
 }
 
 pub(super) fn unknown(id: &JobId) -> Failure {
@@ -252,10 +268,11 @@ pub(super) fn submit(world: &mut World, submission: &Submission) -> Result<Recei
     if submission.cluster.as_str() != "prod" {
         return Err(missing(submission.cluster.as_str()));
     }
-    let text = match submission.place {
-        Place::Here => std::fs::read_to_string(&submission.path)
+    let text = match (&submission.text, &submission.place) {
+        (Some(text), _) => text.clone(),
+        (None, Place::Here) => std::fs::read_to_string(&submission.path)
             .map_err(|error| Failure::new(FailureKind::NotFound, submission.path.as_str(), error.to_string()))?,
-        Place::Head(_) => super::files::content(&submission.path).ok_or_else(|| missing(&submission.path))?.to_owned(),
+        (None, Place::Head(_)) => super::files::content(&submission.path).ok_or_else(|| missing(&submission.path))?.to_owned(),
     };
     if !text.starts_with("#!") {
         return Err(Failure::new(FailureKind::Rejected, "prod", "This does not look like a batch script.")

@@ -301,8 +301,10 @@ impl World {
         match job.array {
             Some((array, next, left)) if left > 0 => {
                 self.next_id += 1;
-                let task =
-                    SimJob { id: self.next_id, array: Some((array, next, 0)), state, started, reason: 0, length: self.length(), ..job };
+                // Now and then a task of a sweep fails alone.
+                let outcome = if self.random.percent(18) { JobState::Failed } else { job.outcome };
+                let (one, length) = (Some((array, next, 0)), self.length());
+                let task = SimJob { id: self.next_id, array: one, state, started, reason: 0, length, outcome, ..job };
                 self.places.insert(task.id, chosen);
                 self.jobs.insert(task.id, task);
                 if left == 1 {

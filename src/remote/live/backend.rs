@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use tokio::sync::OnceCell;
 
+use crate::model::text::quoted;
 use crate::model::{
-    Failure, FailureKind, JobChange, JobDetail, JobId, JobTable, NodeChange, NodeTable, Past, Place, Refusals, SchedulerKind, Scope,
-    Submission, Verbs, Why,
+    Door, Failure, FailureKind, JobChange, JobDetail, JobId, JobTable, NodeChange, NodeTable, Past, Place, Refusals, SchedulerKind, Scope,
+    Verbs, Why,
 };
 use crate::remote::host::Host;
 use crate::remote::runner::Runner;
-use crate::remote::scheduler::{self, Ask, Handing, Scheduler, Sent};
+use crate::remote::scheduler::{self, Ask, Examined, Handing, Scheduler, Sent, Told};
 
 /// slurmctld's own patience (MessageTimeout on ParallelCluster) is a minute; past that nothing comes any more.
 const PATIENCE: Duration = Duration::from_secs(70);
@@ -120,7 +121,12 @@ impl Backend {
             _ => {
                 let (path, dir, args) = (script.path.to_owned(), script.dir.map(str::to_owned), script.args.to_vec());
                 let token = script.token.to_owned();
-                let sent = self.runner(move |runner| runner.submit(path.as_ref(), dir.as_deref().map(str::as_ref), &args, &token)).await;
+                // Of the schedulers' options the runner knows the one that picks tasks.
+                let array = script.options.iter().rev().find_map(|option| option.strip_prefix("--array=")).map(str::to_owned);
+                let sent = self.runner(move |runner| {
+                    runner.submit_tasks(path.as_ref(), dir.as_deref().map(str::as_ref), &args, &token, array.as_deref())
+                });
+                let sent = sent.await;
                 Ok(sent.map(|(job, said)| Sent::Taken(job, said)))
             }
         }
@@ -138,9 +144,48 @@ impl Backend {
         done.ok_or_else(|| Failure::new(FailureKind::Unsupported, "local", "this machine is the only node of its queue"))
     }
 
-    /// How jobs ended. The runner's own files hold it all, so it is never asked.
+    /// How jobs ended; those that are forgotten are missing.
     pub(super) async fn ended(&self, jobs: &[JobId]) -> Result<Vec<Past>, Failure> {
-        Ok(self.batch(|scheduler| scheduler.ended(jobs)).await?.unwrap_or_default())
+        if let Some(told) = self.batch(|scheduler| scheduler.ended(jobs)).await? {
+            return Ok(told);
+        }
+        let jobs = jobs.to_vec();
+        self.runner(move |runner| runner.ended(&jobs)).await
+    }
+
+    /// Everything about one job and what it uses.
+    pub(super) async fn examine(&self, job: JobId) -> Result<Examined, Failure> {
+        if let (Some(scheduler), Self::Batch { name, host, .. }) = (self.scheduler().await?, self)
+            && let Some(ask) = scheduler.examine(&job)
+        {
+            return run(host, name, ask).await;
+        }
+        match self.detail(job).await {
+            Ok(detail) => Ok(Examined { detail: Some(detail), usage: None }),
+            Err(failure) if failure.kind == FailureKind::NotFound => Ok(Examined { detail: None, usage: None }),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// The program that opens a shell on the cluster.
+    pub(super) async fn shell(&self, door: &Door) -> Result<Vec<String>, Failure> {
+        let script = match door {
+            Door::Job(job) => {
+                let attach = self.scheduler().await?.and_then(|scheduler| scheduler.attach(job));
+                attach.ok_or_else(|| Failure::new(FailureKind::Unsupported, self.name(), "a shell inside a job is not possible here"))?
+            }
+            // From the head node, where the user's own keys and the nodes' names are known.
+            Door::Node(node) if self.is_remote() || matches!(self, Self::Batch { .. }) => format!("exec ssh -t -- {}", quoted(node)),
+            Door::Node(_) => "exec \"${SHELL:-/bin/sh}\" -l".to_owned(),
+        };
+        self.host().terminal(script).await
+    }
+
+    fn name(&self) -> &str {
+        match self {
+            Self::Batch { name, .. } => name,
+            Self::Runner { .. } => "local",
+        }
     }
 
     /// What the scheduler's accounting remembers; `None` without accounting.
@@ -161,9 +206,12 @@ impl Backend {
         })
     }
 
-    pub(super) async fn again(&self, job: &JobId) -> Result<Submission, Failure> {
-        let again = self.batch(|scheduler| scheduler.again(job)).await?;
-        again.ok_or_else(|| Failure::new(FailureKind::Unsupported, "local", "submitting a job of this machine again is not possible yet"))
+    pub(super) async fn again(&self, job: &JobId) -> Result<Told, Failure> {
+        if let Some(told) = self.batch(|scheduler| scheduler.again(job)).await? {
+            return Ok(told);
+        }
+        let job = job.clone();
+        self.runner(move |runner| runner.again(&job)).await
     }
 }
 

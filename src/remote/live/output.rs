@@ -1,14 +1,16 @@
 //! A job's output files: found by asking the scheduler, followed and fetched like any other file.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream::{self, BoxStream, StreamExt};
 
-use super::at_home;
 use super::backend::Backend;
-use crate::model::{Failure, FailureKind, Fetch, JobDetail, JobId, LogEvent, LogStart, OutputKind, Progress};
+use super::{at_home, memory};
+use crate::model::{ClusterId, Failure, FailureKind, Fetch, JobDetail, JobId, LogEvent, LogStart, OutputKind, Progress};
 use crate::remote::host::Wanted;
+use crate::remote::record::Record;
 
 /// A job whose output path is not known yet is looked at again after this long.
 const AGAIN: Duration = Duration::from_secs(5);
@@ -23,31 +25,44 @@ enum Step {
 }
 
 /// Follows a job's output from the moment its path is known.
-pub(super) fn follow(backend: Backend, job: JobId, kind: OutputKind, start: LogStart) -> BoxStream<'static, Result<LogEvent, Failure>> {
-    stream::unfold((backend, job, Step::Looking(false)), move |(backend, job, mut step)| async move {
+pub(super) fn follow(
+    backend: Backend,
+    record: Arc<Record>,
+    (cluster, job): (ClusterId, JobId),
+    kind: OutputKind,
+    start: LogStart,
+) -> BoxStream<'static, Result<LogEvent, Failure>> {
+    stream::unfold((backend, (record, cluster), job, Step::Looking(false)), move |(backend, memory, job, mut step)| async move {
         loop {
             match step {
                 Step::Reading(mut tail) => {
                     let event = tail.next().await?;
-                    return Some((event, (backend, job, Step::Reading(tail))));
+                    return Some((event, (backend, memory, job, Step::Reading(tail))));
                 }
                 Step::Over => std::future::pending().await,
-                Step::Looking(told) => match backend.detail(job.clone()).await {
+                Step::Looking(told) => match memory::known(&memory.0, &memory.1, &job, backend.detail(job.clone()).await).await {
                     Ok(detail) => match path_of(&detail, kind) {
                         Some(path) => step = Step::Reading(backend.host().tail(path, start)),
+                        // Nobody will ever tell its path any more.
+                        None if detail.remembered.is_some() => {
+                            let what = format!("the scheduler has forgotten job {job}, and where it wrote is not in qdeck's record");
+                            return Some((Err(Failure::new(FailureKind::NotFound, "", what)), (backend, memory, job, Step::Over)));
+                        }
                         None if !told => {
                             let why = format!("Job {job} has no output file yet: {}.", detail.state.long().to_lowercase());
-                            return Some((Ok(LogEvent::Waiting { why }), (backend, job, Step::Looking(true))));
+                            return Some((Ok(LogEvent::Waiting { why }), (backend, memory, job, Step::Looking(true))));
                         }
                         None => {
                             tokio::time::sleep(AGAIN).await;
                             step = Step::Looking(true);
                         }
                     },
-                    Err(failure) if failure.kind == FailureKind::NotFound => return Some((Err(failure), (backend, job, Step::Over))),
+                    Err(failure) if failure.kind == FailureKind::NotFound => {
+                        return Some((Err(failure), (backend, memory, job, Step::Over)));
+                    }
                     Err(failure) => {
                         tokio::time::sleep(if told { AGAIN } else { Duration::ZERO }).await;
-                        return Some((Err(failure), (backend, job, Step::Looking(true))));
+                        return Some((Err(failure), (backend, memory, job, Step::Looking(true))));
                     }
                 },
             }
@@ -64,9 +79,9 @@ fn path_of(detail: &JobDetail, kind: OutputKind) -> Option<String> {
 }
 
 /// Brings a job's files here.
-pub(super) fn fetch(backend: Backend, fetch: Fetch) -> BoxStream<'static, Progress> {
+pub(super) fn fetch(backend: Backend, record: Arc<Record>, fetch: Fetch) -> BoxStream<'static, Progress> {
     let found = async move {
-        match backend.detail(fetch.job.clone()).await {
+        match memory::known(&record, &fetch.cluster, &fetch.job, backend.detail(fetch.job.clone()).await).await {
             Err(failure) => stream::once(std::future::ready(Progress::Failed(failure))).boxed(),
             Ok(detail) => {
                 let files: BTreeSet<String> = [&detail.stdout, &detail.stderr].into_iter().flatten().cloned().collect();

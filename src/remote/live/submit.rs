@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use futures::channel::mpsc::{UnboundedSender, unbounded};
 use futures::stream::{self, BoxStream, StreamExt};
 
-use super::at_home;
 use super::backend::Backend;
+use super::{at_home, memory};
 use crate::model::text::quoted;
 use crate::model::{Directives, Failure, FailureKind, JobId, Place, Progress, Receipt, Submission};
 use crate::remote::record::Record;
@@ -44,12 +44,27 @@ struct Sending {
     /// Where the script is on the host, once it is there.
     path: Option<String>,
     say: UnboundedSender<Progress>,
+    settled: bool,
+    /// It was cut off before: it may have been sent then, whatever hinders us now.
+    resumed: bool,
+}
+
+impl Drop for Sending {
+    /// Who gives up half-way leaves it to the next one who looks into the outbox, without dying first.
+    fn drop(&mut self) {
+        if !self.settled {
+            let (record, token) = (self.record.clone(), self.token.clone());
+            std::thread::spawn(move || record.release(&token));
+        }
+    }
 }
 
 /// Why an attempt did not come to an end.
 enum Trouble {
     /// Nothing was sent, and will not be.
     Refused(Failure),
+    /// The scheduler was not reached, and trying again is of no use.
+    Hindered(Failure),
     /// The way there is broken.
     Broken(Failure),
     /// It was sent, or may have been.
@@ -74,7 +89,7 @@ impl Sending {
             let (record, token, submission) = (record.clone(), token.clone(), submission.clone());
             blocking(move || record.begin(&token, &submission)).await?;
         }
-        Ok(Self { backend, record, submission, token, path: None, say })
+        Ok(Self { backend, record, submission, token, path: None, say, settled: false, resumed: !is_new })
     }
 
     fn step(&self, words: String) {
@@ -82,14 +97,16 @@ impl Sending {
     }
 
     async fn end(&mut self) -> Progress {
-        let (begun, mut pause, mut sent) = (Instant::now(), Duration::from_millis(500), false);
+        let (begun, mut pause, mut sent) = (Instant::now(), Duration::from_millis(500), self.resumed);
         loop {
             let (words, patience) = match self.attempt(&mut sent).await {
                 Ok((job, said)) => {
                     self.settle(Ok(job.clone())).await;
+                    memory::took(&self.record, &self.backend, &self.submission.cluster, &job).await;
                     return Progress::Done(Receipt::Submitted { job, said });
                 }
-                Err(Trouble::Refused(failure)) => {
+                Err(Trouble::Hindered(failure)) if self.resumed => return Progress::Failed(failure),
+                Err(Trouble::Refused(failure) | Trouble::Hindered(failure)) => {
                     self.settle(Err(failure.what.clone())).await;
                     return Progress::Failed(failure);
                 }
@@ -156,15 +173,23 @@ impl Sending {
         }
     }
 
-    /// What the script itself asks for; the token must not take its place.
+    /// What the script itself and the options ask for; the token must not take its place.
     async fn directives(&self, path: &str) -> Option<Directives> {
+        let mut directives = self.script(path).await?;
+        let option = self.submission.options.iter().rev().find_map(|option| option.strip_prefix("--comment="));
+        directives.comment = option.map(str::to_owned).or(directives.comment);
+        Some(directives)
+    }
+
+    async fn script(&self, path: &str) -> Option<Directives> {
         match &self.submission.text {
             Some(text) => Some(Directives::read(text)),
             None => Some(Directives::read(&self.backend.host().preview(path.to_owned()).await.ok()?.text)),
         }
     }
 
-    async fn settle(&self, result: Result<JobId, String>) {
+    async fn settle(&mut self, result: Result<JobId, String>) {
+        self.settled = true;
         let (record, token) = (self.record.clone(), self.token.clone());
         // If this fails, the next start asks again and is told the same.
         let _ = blocking(move || record.settle(&token, result.as_ref().map_err(String::as_str))).await;
@@ -174,7 +199,7 @@ impl Sending {
 fn broken(failure: Failure) -> Trouble {
     match failure.kind {
         FailureKind::Unreachable | FailureKind::TimedOut | FailureKind::Stopped => Trouble::Broken(failure),
-        _ => Trouble::Refused(failure),
+        _ => Trouble::Hindered(failure),
     }
 }
 

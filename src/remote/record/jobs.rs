@@ -6,16 +6,19 @@ use std::collections::hash_map::Entry;
 use rusqlite::{Connection, params, params_from_iter};
 
 use super::{Known, Record, now};
-use crate::model::{Change, ClusterId, Failure, Job, JobId, JobState, JobTable, Past, Recall, Scope};
+use crate::model::{Change, ClusterId, Failure, Job, JobId, JobState, JobTable, Origin, Past, Scope};
 
 /// No more jobs than this are asked about at once; the others have their turn at the next refresh.
 const ASKED: usize = 100;
-/// No more remembered jobs than this in one answer.
-const MOST: usize = 2_000;
 
-const UPSERT: &str = "insert into jobs values (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20)
+/// What has ended stays so: an older look at the queue, by a process that was slower, does not bring it back to life.
+const UPSERT: &str = "insert into jobs values (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22)
   on conflict (cluster, id, submitted) do update set
-  state = excluded.state, over = excluded.over, exit_code = coalesce(excluded.exit_code, exit_code), nodes = excluded.nodes,
+  state = case when over = 1 and state <> 'UNKNOWN' and excluded.over = 0 then state else excluded.state end,
+  origin = case when over = 1 and state <> 'UNKNOWN' and excluded.over = 0 then origin else excluded.origin end,
+  over = case when state = 'UNKNOWN' then excluded.over else max(over, excluded.over) end,
+  name = case when excluded.name = '' then name else excluded.name end, user = case when excluded.user = '' then user else excluded.user end,
+  command = case when excluded.command = '' then command else excluded.command end, exit_code = coalesce(excluded.exit_code, exit_code), nodes = excluded.nodes,
   node_list = case when excluded.node_list = '' then node_list else excluded.node_list end, cpus = excluded.cpus,
   started = coalesce(excluded.started, started), ended = coalesce(excluded.ended, ended),
   work_dir = case when excluded.work_dir = '' then work_dir else excluded.work_dir end,
@@ -102,46 +105,6 @@ impl Record {
                 put(&transaction, cluster, &Past { seen, ..past.clone() }, own)?;
             }
             transaction.commit()
-        })
-    }
-
-    /// The jobs that are remembered, the latest first.
-    pub fn recall(&self, cluster: &ClusterId, recall: &Recall) -> Result<Vec<Past>, Failure> {
-        let like = format!("%{}%", recall.text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
-        self.with(|db, _, _| {
-            let mut rows = db.prepare(
-                "select id, array, name, user, partition, state, exit_code, nodes, node_list, cpus, submitted, started, ended, work_dir, stdout, stderr, seen
-                 from jobs where cluster = ?1 and (own = 1 or ?2) and seen >= ?3 and (?4 is null or state = ?4)
-                 and (id like ?5 escape '\\' or name like ?5 escape '\\' or user like ?5 escape '\\' or partition like ?5 escape '\\' or node_list like ?5 escape '\\')
-                 order by coalesce(ended, started, submitted) desc, id desc limit ?6",
-            )?;
-            let state = recall.state.map(JobState::long);
-            let found = rows.query_map(
-                params![cluster.as_str(), recall.everyone, recall.days.map_or(0, |days| now() - i64::from(days) * 86_400), state, like, i64::try_from(MOST).unwrap_or(2_000)],
-                |row| {
-                    let state: String = row.get(5)?;
-                    Ok(Past {
-                        id: row.get(0)?,
-                        array: row.get(1)?,
-                        name: row.get(2)?,
-                        user: row.get(3)?,
-                        partition: row.get(4)?,
-                        state: Some(JobState::read(&state)),
-                        exit_code: row.get(6)?,
-                        nodes: row.get(7)?,
-                        node_list: row.get(8)?,
-                        cpus: row.get(9)?,
-                        submitted: Some(row.get(10)?).filter(|at| *at > 0),
-                        started: row.get(11)?,
-                        ended: row.get(12)?,
-                        work_dir: row.get(13)?,
-                        stdout: row.get(14)?,
-                        stderr: row.get(15)?,
-                        seen: row.get(16)?,
-                    })
-                },
-            )?;
-            found.collect()
         })
     }
 
@@ -249,11 +212,13 @@ fn past(job: &Job<'_>, at: i64) -> Past {
         work_dir: job.work_dir().to_owned(),
         stdout: job.stdout().to_owned(),
         stderr: job.stderr().to_owned(),
+        command: String::new(),
         seen: at,
+        origin: Origin::Queue,
     }
 }
 
-fn put(db: &Connection, cluster: &ClusterId, job: &Past, own: bool) -> rusqlite::Result<()> {
+pub(super) fn put(db: &Connection, cluster: &ClusterId, job: &Past, own: bool) -> rusqlite::Result<()> {
     let state = job.state.unwrap_or(JobState::Unknown);
     let mut statement = db.prepare_cached(UPSERT)?;
     statement.execute(params![
@@ -276,7 +241,9 @@ fn put(db: &Connection, cluster: &ClusterId, job: &Past, own: bool) -> rusqlite:
         job.stdout,
         job.stderr,
         job.seen,
-        own
+        own,
+        job.command,
+        job.origin.word()
     ])?;
     Ok(())
 }
@@ -284,7 +251,8 @@ fn put(db: &Connection, cluster: &ClusterId, job: &Past, own: bool) -> rusqlite:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::NewJob;
+    use crate::model::{NewJob, Recall};
+    use crate::remote::record::Taken;
 
     fn table(jobs: &[(&str, JobState)]) -> JobTable {
         let mut table = JobTable::default();
@@ -378,8 +346,13 @@ mod tests {
         record.begin("t", &submission).unwrap();
         let open = Record::at(dir.path().join("record.sqlite")).unsent().unwrap();
         assert_eq!((open[0].name.as_str(), open[0].busy), ("b c.sh", true));
-        assert_eq!(record.take("t").unwrap().unwrap().submission, submission);
+        assert_eq!(record.take("t").unwrap(), Taken::Busy, "who began it still works on it");
+        record.release("t").unwrap();
+        assert!(matches!(record.take("t").unwrap(), Taken::Draft(draft) if draft.submission == submission));
+        assert_eq!(Record::at(dir.path().join("record.sqlite")).take("t").unwrap(), Taken::Busy, "nobody takes it twice");
         record.settle("t", Ok(&JobId::new("9"))).unwrap();
-        assert_eq!((record.unsent().unwrap().len(), record.take("t").unwrap()), (0, None));
+        assert_eq!((record.unsent().unwrap().len(), record.take("t").unwrap()), (0, Taken::Settled));
+        let (draft, begun) = record.submitted(&ClusterId::new("c"), &JobId::new("9_4")).unwrap().unwrap();
+        assert_eq!((draft.token.as_str(), draft.submission, begun), ("t", submission, open[0].begun));
     }
 }

@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, TransactionBehavior};
 
-use super::{DAYS, now, trouble};
+use super::{DAYS, SCRIPT_DAYS, now, trouble};
 use crate::model::Failure;
 
 const TABLES: &str = "
@@ -25,23 +25,48 @@ create table if not exists outbox (
   owner integer not null, owner_since integer not null, state text not null, job text, said text) without rowid;
 ";
 
+/// What later versions added, one step each; the file's user_version counts the steps that it has taken.
+const STEPS: [&str; 1] = ["
+alter table jobs add column command text not null default '';
+alter table jobs add column origin text not null default 'queue';
+create index if not exists outbox_job on outbox (cluster, job) where job is not null;
+"];
+
 /// Opens or makes the file.
 pub(super) fn open(path: &Path) -> Result<Connection, Failure> {
     let fail = |error: &dyn std::fmt::Display| trouble(path, &error.to_string());
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(|error| fail(&error))?;
     }
-    let connection = Connection::open(path).map_err(|error| fail(&error))?;
-    let prepare = || -> rusqlite::Result<()> {
+    let mut connection = Connection::open(path).map_err(|error| fail(&error))?;
+    let mut prepare = || -> rusqlite::Result<()> {
         connection.busy_timeout(Duration::from_secs(10))?;
         // Write-ahead: readers never wait for a writer, and a kill leaves the file as it was before or after.
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "normal")?;
         connection.execute_batch(TABLES)?;
+        advance(&mut connection)?;
         connection.execute("delete from jobs where seen < ?1", [now() - DAYS * 86_400])?;
-        connection.execute("delete from outbox where state <> 'open' and begun < ?1", [now() - 7 * 86_400])?;
+        // What was submitted is kept as long as its job, to be submitted again; its script not quite so long.
+        connection.execute("delete from outbox where state <> 'open' and begun < ?1", [now() - DAYS * 86_400])?;
+        connection.execute("update outbox set script = null where state <> 'open' and begun < ?1", [now() - SCRIPT_DAYS * 86_400])?;
         Ok(())
     };
     prepare().map_err(|error| fail(&error))?;
     Ok(connection)
+}
+
+/// Takes the steps that are missing. Several processes may come at once: one takes them, the others find them taken.
+fn advance(connection: &mut Connection) -> rusqlite::Result<()> {
+    let version = |db: &Connection| db.query_row("pragma user_version", [], |row| row.get::<_, i64>(0));
+    let taken = |db: &Connection| Ok::<_, rusqlite::Error>(usize::try_from(version(db)?).unwrap_or(0));
+    if taken(connection)? >= STEPS.len() {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for step in STEPS.iter().skip(taken(&transaction)?) {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "user_version", i64::try_from(STEPS.len()).unwrap_or(i64::MAX))?;
+    transaction.commit()
 }

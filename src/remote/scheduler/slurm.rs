@@ -12,16 +12,15 @@ mod past;
 mod reasons;
 mod submit;
 mod time;
+mod usage;
 mod why;
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 
-use super::{Ask, Handing, Scheduler, Sent, trouble};
+use super::{Ask, Examined, Handing, Scheduler, Sent, Told, trouble};
 use crate::model::text::quoted;
-use crate::model::{
-    Failure, JobChange, JobDetail, JobId, JobTable, NodeChange, NodeTable, Past, Refusals, SchedulerKind, Scope, Submission, Why,
-};
+use crate::model::{Failure, JobChange, JobDetail, JobId, JobTable, NodeChange, NodeTable, Past, Refusals, SchedulerKind, Scope, Why};
 
 /// The user's own settings for these commands would change what they print.
 const CALM: &str = "unset SQUEUE_FORMAT SQUEUE_FORMAT2 SQUEUE_STATES SQUEUE_SORT SQUEUE_USERS SQUEUE_PARTITION SQUEUE_ARRAY SQUEUE_ALL \
@@ -102,12 +101,22 @@ impl Scheduler for Slurm {
         why::ask(job)
     }
 
-    fn again(&self, job: &JobId) -> Ask<Submission> {
+    fn examine(&self, job: &JobId) -> Option<Ask<Examined>> {
+        Some(usage::ask(job))
+    }
+
+    fn again(&self, job: &JobId) -> Ask<Told> {
         again::ask(job)
     }
 
     fn attach(&self, job: &JobId) -> Option<String> {
-        Some(format!("exec srun --overlap --pty --jobid={} \"${{SHELL:-/bin/sh}}\" -i", quoted(job.as_str())))
+        let id = quoted(job.as_str());
+        // srun knows a task by its own number only. A login shell: the job's node has its modules and aliases from there.
+        Some(format!(
+            "j=$(squeue -h --local -a -j {id} -o %A) || exit; \
+             [ -n \"$j\" ] || {{ echo \"job \"{id}\" is not in the queue any more\" >&2; exit 1; }}; \
+             exec srun --overlap --pty --jobid=\"${{j%%[!0-9]*}}\" \"${{SHELL:-/bin/sh}}\" -l"
+        ))
     }
 }
 

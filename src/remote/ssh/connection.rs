@@ -185,7 +185,7 @@ impl Connection {
                 Ok(mut master) => {
                     tracing::info!(host = self.to.name, attempt, "connected");
                     let begun = Instant::now();
-                    self.phase.send_replace(Phase::Up(Arc::new(Live::over(&master.socket))));
+                    self.phase.send_replace(Phase::Up(Arc::new(Live::over(&master.socket, master.reads_terminals))));
                     self.link.send_replace(Link::Up { rtt: None });
                     let failure = master.ended(&self.to, &self.questions).await;
                     if begun.elapsed() > GOOD {

@@ -30,6 +30,8 @@ pub(super) struct Live {
     session: Arc<Session>,
     /// The control socket, for programs that start their own ssh.
     pub(super) socket: PathBuf,
+    /// Whether a program on the other side of the socket can be given a terminal of ours.
+    pub(super) reads_terminals: bool,
     /// The one channel for files.
     pub(super) files: Slot,
     shells: Arc<Semaphore>,
@@ -43,10 +45,11 @@ struct Shell {
 }
 
 impl Live {
-    pub(super) fn over(socket: &Path) -> Self {
+    pub(super) fn over(socket: &Path, reads_terminals: bool) -> Self {
         Self {
             session: Arc::new(Session::resume_mux(socket.into(), None)),
             socket: socket.to_owned(),
+            reads_terminals,
             files: Slot::default(),
             shells: Arc::new(Semaphore::new(SHELLS)),
             streams: Arc::new(Semaphore::new(STREAMS)),

@@ -69,6 +69,8 @@ impl Drop for Folder {
 pub(super) struct Master {
     /// Where the control socket is.
     pub(super) socket: PathBuf,
+    /// Whether it can read from a terminal that is handed to it: the system lets nobody in the background of the terminal's own session.
+    pub(super) reads_terminals: bool,
     process: Process,
     listener: UnixListener,
 }
@@ -112,7 +114,7 @@ impl Master {
                 }
             }
         }
-        Ok(Self { socket, process, listener })
+        Ok(Self { socket, reads_terminals: process.is_apart, process, listener })
     }
 
     /// Waits for its end and tells why.
@@ -138,12 +140,29 @@ struct Process {
     words: Arc<Mutex<Vec<u8>>>,
     listening: tokio::task::JoinHandle<()>,
     group: Option<Pid>,
+    is_apart: bool,
 }
 
 impl Process {
     fn start(to: &Destination, socket: &Path, asked_at: &Path) -> io::Result<Self> {
-        let mut command = Command::new("sh");
-        command.args(["-c", LEASH, "sh", "ssh", "-M", "-N", "-T", "-S"]).arg(socket);
+        // A session of its own, where there is a program for it (Linux); else a group of its own. Either way a Ctrl-C in our terminal is
+        // for us to interpret.
+        match Self::spawn(Self::command("setsid", &["sh"], to, socket, asked_at)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let mut command = Self::command("sh", &[], to, socket, asked_at);
+                command.process_group(0);
+                Self::spawn(command)
+            }
+            started => started.map(|mut process| {
+                process.is_apart = true;
+                process
+            }),
+        }
+    }
+
+    fn command(program: &str, first: &[&str], to: &Destination, socket: &Path, asked_at: &Path) -> Command {
+        let mut command = Command::new(program);
+        command.args(first).args(["-c", LEASH, "sh", "ssh", "-M", "-N", "-T", "-S"]).arg(socket);
         for option in [
             "ControlMaster=yes",
             "ControlPersist=no",
@@ -161,8 +180,11 @@ impl Process {
         if let Some(askpass) = to.askpass.clone().or_else(|| std::env::current_exe().ok()) {
             command.env("SSH_ASKPASS", askpass);
         }
-        // Its own group: a Ctrl-C in our terminal is for us to interpret.
-        command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+        command
+    }
+
+    fn spawn(mut command: Command) -> io::Result<Self> {
         let mut child = command.spawn()?;
         let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         let words = Arc::<Mutex<Vec<u8>>>::default();
@@ -180,7 +202,7 @@ impl Process {
                 }
             }
         });
-        Ok(Self { _leash: child.stdin.take(), child, words, listening, group })
+        Ok(Self { _leash: child.stdin.take(), child, words, listening, group, is_apart: false })
     }
 
     async fn ended(&mut self) -> Option<i32> {

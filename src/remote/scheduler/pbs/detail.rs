@@ -94,6 +94,8 @@ fn detail(record: &Record, wanted: &JobId, dialect: Dialect) -> JobDetail {
         stdout,
         stderr,
         work_dir: paths::work_dir(record),
+        usage: None,
+        remembered: None,
         fields: fields.collect(),
     }
 }

@@ -7,7 +7,7 @@ use super::record::Record;
 use super::time::epoch;
 use super::{CALM, Dialect, detail, paths, state, trouble};
 use crate::model::text::quoted;
-use crate::model::{JobId, JobState, Past};
+use crate::model::{JobId, JobState, Origin, Past};
 use crate::remote::host::Said;
 use crate::remote::scheduler::slurm::Slurm;
 use crate::remote::scheduler::{Ask, Scheduler};
@@ -86,6 +86,8 @@ fn from(job: &Record, asked: &str, dialect: Dialect) -> Past {
         work_dir: paths::work_dir(job).unwrap_or_default(),
         stdout: stdout.unwrap_or_default(),
         stderr: stderr.unwrap_or_default(),
+        command: String::new(),
+        origin: Origin::End,
         seen: 0,
     }
 }

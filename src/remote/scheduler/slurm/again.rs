@@ -1,83 +1,427 @@
 //! A job as it was submitted: its script from the controller, and options that make it the same again.
+//!
+//! Says only what the script does not say itself, so that what comes back is short and contradicts nothing in it.
 
-use super::super::{Ask, trouble};
+use std::collections::HashMap;
+
+use super::super::{Ask, Told, trouble};
 use super::{CALM, detail};
+use crate::model::duration::parse_slurm;
+use crate::model::list::numbers;
 use crate::model::text::quoted;
-use crate::model::{ClusterId, Failure, FailureKind, JobId, Place, Submission};
+use crate::model::{ClusterId, Directives, Failure, FailureKind, JobDetail, JobId, JobState, Place, Submission, Tasks};
+use crate::remote::host::Said;
 
-/// What `scontrol` calls it, and the option of `sbatch` that asks for it. A script's own directives say the rest.
-const OPTIONS: [(&str, &str); 6] = [
-    ("JobName", "--job-name"),
-    ("Partition", "--partition"),
-    ("Account", "--account"),
-    ("QOS", "--qos"),
-    ("TimeLimit", "--time"),
-    ("Features", "--constraint"),
+const SPLIT: &str = "\x1equeue-again\x1e";
+
+/// What `scontrol` calls it, and the option of `sbatch` that asks for it.
+const PLAIN: [(&str, &str); 13] = [
+    ("JobName", "job-name"),
+    ("Account", "account"),
+    ("QOS", "qos"),
+    ("TimeMin", "time-min"),
+    ("Features", "constraint"),
+    ("ReqNodeList", "nodelist"),
+    ("ExcNodeList", "exclude"),
+    ("Nice", "nice"),
+    ("Reservation", "reservation"),
+    ("Licenses", "licenses"),
+    ("MinTmpDiskNode", "tmp"),
+    ("MailType", "mail-type"),
+    ("WCKey", "wckey"),
 ];
 
-const SPLIT: &str = "\x1equeue-script\x1e";
+/// Options of `sbatch` with one letter.
+const LETTERS: [(char, &str); 21] = [
+    ('A', "account"),
+    ('a', "array"),
+    ('C', "constraint"),
+    ('c', "cpus-per-task"),
+    ('D', "chdir"),
+    ('d', "dependency"),
+    ('e', "error"),
+    ('F', "nodefile"),
+    ('G', "gpus"),
+    ('H', "hold"),
+    ('i', "input"),
+    ('J', "job-name"),
+    ('L', "licenses"),
+    ('N', "nodes"),
+    ('n', "ntasks"),
+    ('o', "output"),
+    ('p', "partition"),
+    ('q', "qos"),
+    ('t', "time"),
+    ('w', "nodelist"),
+    ('x', "exclude"),
+];
 
-pub(super) fn ask(job: &JobId) -> Ask<Submission> {
+pub(super) fn ask(job: &JobId) -> Ask<Told> {
     let wanted = job.clone();
     // A task is asked for by itself; the script belongs to the whole array.
     let one = quoted(job.as_str().split("_[").next().unwrap_or(job.as_str()));
     let whole = quoted(job.as_str().split('_').next().unwrap_or(job.as_str()));
+    // The paths as patterns: scontrol shows them filled in. The tasks one by one, and those that accounting remembers.
+    let paths = quoted("STDOUT:\x1f,STDERR:\x1e");
+    let cut = "printf '\\036queue-again\\036'";
     Ask {
         script: format!(
-            "{CALM}scontrol -o show job {one} || exit $?\nprintf '\\036queue-script\\036'\nscontrol write batch_script {whole} - 2>&1"
+            "{CALM}scontrol -o show job {one}; rc=$?\n{cut}\nscontrol write batch_script {whole} - 2>&1\n{cut}\n\
+             squeue -h --local -a -t all -j {one} -O {paths} 2>/dev/null\n{cut}\n\
+             squeue -h --local -a -r -t all -j {whole} -o '%K %t' 2>/dev/null\n\
+             sacct -X -n -P --delimiter=' ' -j {whole} -o JobID,State 2>/dev/null\nexit $rc"
         ),
-        read: Box::new(move |said| {
-            let text = String::from_utf8_lossy(&said.stdout);
-            let Some((head, script)) = text.split_once(SPLIT) else { return Err(trouble::failure(said)) };
-            if !script.starts_with("#!") {
-                let what = format!("the script of job {wanted} cannot be had: {}", script.lines().next().unwrap_or(""));
-                return Err(Failure::new(FailureKind::NotFound, "", what)
-                    .hint("Slurm gives a job's script to its owner only, and forgets it with the job."));
-            }
-            let detail = detail::read(head.as_bytes(), &wanted)?;
-            let field = |key: &str| detail.fields.iter().find(|(k, _)| k == key).map(|(_, v)| v.as_str());
-            let mut options: Vec<String> = OPTIONS
-                .iter()
-                .filter_map(|(key, option)| Some(format!("{option}={}", field(key)?)))
-                .filter(|o| !o.ends_with("=(null)"))
-                .collect();
-            if let Some(nodes) = field("NumNodes").and_then(|n| n.split('-').next()).filter(|n| *n != "1") {
-                options.push(format!("--nodes={nodes}"));
-            }
-            let command = field("Command").unwrap_or("job.sh");
-            let mut words = command.split(' ');
-            let path = words.next().unwrap_or("job.sh").to_owned();
-            Ok(Submission {
-                cluster: ClusterId::new(""),
-                place: Place::Here,
-                path,
-                dir: detail.work_dir.clone(),
-                args: words.map(str::to_owned).filter(|w| !w.is_empty()).collect(),
-                options,
-                text: Some(script.to_owned()),
-            })
-        }),
+        read: Box::new(move |said| Ok(read(said, &wanted))),
     }
+}
+
+fn read(said: &Said, wanted: &JobId) -> Told {
+    let text = String::from_utf8_lossy(&said.stdout);
+    let mut parts = text.splitn(4, SPLIT);
+    let (head, script, paths, tasks) =
+        (parts.next().unwrap_or(""), parts.next().unwrap_or(""), parts.next().unwrap_or(""), parts.next().unwrap_or(""));
+    let submission = submission(said, wanted, (head, script, paths));
+    let (limit, token) = submission.as_ref().map_or((None, None), |read| (read.limit, read.token.clone()));
+    Told { submission: submission.map(|read| (read.submission, read.notes)), tasks: Tasks { states: states(tasks), limit }, token }
+}
+
+/// The last state of each task: what the queue says stands before what accounting says.
+fn states(text: &str) -> Vec<(u32, JobState)> {
+    let mut states: HashMap<u32, JobState> = HashMap::new();
+    for line in text.lines() {
+        let Some((task, state)) = line.split_once(' ') else { continue };
+        let task = task.rsplit('_').next().unwrap_or(task);
+        if line.contains('_') || !line.contains("N/A") {
+            for n in numbers(task.trim_matches(['[', ']'])).map(|(all, _)| all).unwrap_or_default() {
+                states.entry(n).or_insert_with(|| JobState::read(state));
+            }
+        }
+    }
+    let mut all: Vec<_> = states.into_iter().collect();
+    all.sort_unstable_by_key(|(task, _)| *task);
+    all
+}
+
+struct Read {
+    submission: Submission,
+    notes: Vec<String>,
+    limit: Option<u32>,
+    token: Option<String>,
+}
+
+fn submission(said: &Said, wanted: &JobId, (head, script, paths): (&str, &str, &str)) -> Result<Read, Failure> {
+    if said.status != 0 {
+        return Err(trouble::failure(said));
+    }
+    if !script.starts_with("#!") {
+        let what = format!("the script of job {wanted} cannot be had: {}", script.lines().next().unwrap_or(""));
+        return Err(Failure::new(FailureKind::NotFound, "", what)
+            .hint("Slurm gives a job's script to its owner only, and forgets it with the job."));
+    }
+    let job = detail::read(head.as_bytes(), wanted)?;
+    let said_itself = directives(script);
+    let mut notes = Vec::new();
+    let command = job.field("Command").unwrap_or("job.sh");
+    let mut words = command.split(' ');
+    let path = words.next().unwrap_or("job.sh").to_owned();
+    let args: Vec<String> = words.map(str::to_owned).filter(|w| !w.is_empty()).collect();
+    if !args.is_empty() {
+        notes.push(
+            "Slurm keeps the script's arguments without their quotes: each blank is taken to part two of them. Look at them.".to_owned(),
+        );
+    }
+    let mut options = options(&job, &said_itself);
+    options.extend(outputs(&job, wanted, paths, &said_itself));
+    if let Some(dependency) = job.field("Dependency").filter(|d| *d != "(null)") {
+        notes.push(format!("It had to wait for {dependency}; submitted again it does not, unless its script says so."));
+    }
+    notes.push("It gets the environment of a new login, and --export, --signal or --begin only where its script has them.".to_owned());
+    let submission = Submission {
+        cluster: ClusterId::new(""),
+        place: Place::Here,
+        path,
+        dir: job.work_dir.clone(),
+        args,
+        options,
+        text: Some(script.to_owned()),
+    };
+    let limit = job.field("ArrayTaskThrottle").and_then(|n| n.parse().ok());
+    let token = job.field("Comment").and_then(|c| c.rsplit_once("qdeck:")).map(|(_, token)| token.trim().to_owned());
+    Ok(Read { submission, notes, limit, token })
+}
+
+/// The options in a script's own directives, by their long names. The last of several wins, as in `sbatch`.
+fn directives(script: &str) -> HashMap<String, String> {
+    let mut all = HashMap::new();
+    for (_, line) in Directives::read(script).lines {
+        let text = line.strip_prefix("#SBATCH").unwrap_or("");
+        let Ok(words) = shell_words::split(text.split(" #").next().unwrap_or(text)) else { continue };
+        let mut words = words.into_iter().peekable();
+        while let Some(word) = words.next() {
+            let long = word.strip_prefix("--").map(|long| long.split_once('=').map_or((long, ""), |(key, value)| (key, value)));
+            let (key, value) = match (long, word.strip_prefix('-').and_then(|rest| rest.chars().next())) {
+                (Some((key, value)), _) => (key.to_owned(), value.to_owned()),
+                (None, Some(letter)) => {
+                    let Some((_, key)) = LETTERS.iter().find(|(l, _)| *l == letter) else { continue };
+                    ((*key).to_owned(), word[1 + letter.len_utf8()..].trim_start_matches('=').to_owned())
+                }
+                (None, None) => continue,
+            };
+            let value = if value.is_empty() && !word.ends_with('=') {
+                words.next_if(|next| !next.starts_with('-')).unwrap_or_default()
+            } else {
+                value
+            };
+            all.insert(key, value);
+        }
+    }
+    all
+}
+
+/// The options that the script does not give itself.
+fn options(job: &JobDetail, script: &HashMap<String, String>) -> Vec<String> {
+    let known = |key: &str| job.field(key).filter(|v| !matches!(*v, "(null)" | "N/A" | "*" | "0" | "None" | "NONE"));
+    let given = |option: &str| script.get(option).map(String::as_str);
+    let mut out = Vec::new();
+    let mut say = |option: &str, value: Option<&str>| {
+        if let Some(value) = value.filter(|value| given(option) != Some(*value)) {
+            out.push(format!("--{option}={value}"));
+        }
+    };
+    for (key, option) in PLAIN {
+        say(option, known(key));
+    }
+    // Of several partitions that were asked for, a running job names the one it is in.
+    let partition = known("Partition").filter(|p| !given("partition").is_some_and(|all| all.split(',').any(|one| one == *p)));
+    say("partition", partition);
+    let limit = known("TimeLimit").filter(|limit| *limit != "Partition_Limit");
+    say("time", limit.filter(|limit| given("time").is_none_or(|own| parse_slurm(own) != parse_slurm(limit))));
+    say("mail-user", known("MailUser").filter(|_| known("MailType").is_some()));
+    say("nodes", job.field("NumNodes").filter(|n| given("nodes").map_or(*n != "1", |own| own.split('-').next() != n.split('-').next())));
+    let per_node = known("NtasksPerN:B:S:C").and_then(|all| all.split(':').next()).filter(|n| *n != "0");
+    say("ntasks-per-node", per_node);
+    // A script that says how many tasks a node has says how many there are in all.
+    let tasks = job.field("NumTasks").filter(|n| {
+        let implied =
+            given("ntasks").is_none() && (given("ntasks-per-node").is_some() || per_node.is_some() || job.field("NumNodes") == Some(n));
+        !implied && given("ntasks").map_or(*n != "1", |own| own != *n)
+    });
+    say("ntasks", tasks);
+    say("cpus-per-task", job.field("CPUs/Task").filter(|n| *n != "N/A" && given("cpus-per-task").map_or(*n != "1", |own| own != *n)));
+    let same = |own: Option<&str>, is: &str| own.is_some_and(|own| megabytes(own) == megabytes(is) && megabytes(own).is_some());
+    say("mem", known("MinMemoryNode").filter(|is| !same(given("mem"), is)));
+    say("mem-per-cpu", known("MinMemoryCPU").filter(|is| !same(given("mem-per-cpu"), is)));
+    for (key, option, others) in [
+        ("TresPerNode", "gres", ["gres", "gpus-per-node"]),
+        ("TresPerTask", "gpus-per-task", ["gpus-per-task"; 2]),
+        ("TresPerJob", "gpus", ["gpus"; 2]),
+    ] {
+        let Some(gres) = job.field(key).and_then(gpus) else { continue };
+        if !others.iter().any(|other| given(other).is_some_and(|own| gpus(own).or(Some(own)).is_some_and(|own| bare(own) == bare(gres)))) {
+            say(option, Some(if option == "gres" { gres } else { bare(gres) }));
+        }
+    }
+    for (key, flag, is) in [
+        ("OverSubscribe", "exclusive", ["NO", "EXCLUSIVE"]),
+        ("OverSubscribe", "oversubscribe", ["YES"; 2]),
+        ("Requeue", "no-requeue", ["0"; 2]),
+        ("Contiguous", "contiguous", ["1"; 2]),
+    ] {
+        if job.field(key).is_some_and(|v| is.contains(&v)) && given(flag).is_none() {
+            out.push(format!("--{flag}"));
+        }
+    }
+    if job.field("Requeue") == Some("1") && given("no-requeue").is_some() {
+        out.push("--requeue".to_owned());
+    }
+    if let Some(comment) = job.field("Comment").map(without_token).filter(|c| !c.is_empty() && given("comment") != Some(*c)) {
+        out.push(format!("--comment={comment}"));
+    }
+    out
+}
+
+/// The comment that the user gave: our token, which made the first submission unique, is not a second one's.
+fn without_token(comment: &str) -> &str {
+    comment.rfind("qdeck:").map_or(comment, |at| &comment[..at]).trim()
+}
+
+/// Memory as Slurm writes it, in MB.
+fn megabytes(text: &str) -> Option<u64> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let number: f64 = digits.parse().ok()?;
+    let unit = match text[digits.len()..].chars().next().map(|c| c.to_ascii_uppercase()) {
+        Some('K') => 1.0 / 1024.0,
+        None | Some('M') => 1.0,
+        Some('G') => 1024.0,
+        Some('T') => 1024.0 * 1024.0,
+        Some(_) => return None,
+    };
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "megabytes of a machine")]
+    Some((number * unit).round() as u64)
+}
+
+/// The generic resources in `gres:gpu:2` or `cpu=2,gres/gpu:2`, without Slurm's word in front.
+fn gpus(text: &str) -> Option<&str> {
+    text.split(',')
+        .find_map(|part| part.strip_prefix("gres:").or_else(|| part.strip_prefix("gres/")))
+        .or(Some(text).filter(|t| t.starts_with("gpu:")))
+}
+
+/// `gpu:a100:2` as the options for GPUs alone take it: `a100:2`.
+fn bare(gres: &str) -> &str {
+    gres.strip_prefix("gpu:").unwrap_or(gres)
+}
+
+/// Where its output went, as a pattern: the same path again would be written over.
+fn outputs(job: &JobDetail, wanted: &JobId, paths: &str, script: &HashMap<String, String>) -> Vec<String> {
+    let record = paths.split('\x1e').next().unwrap_or("");
+    let mut fields = record.trim_start_matches('\n').split('\x1f');
+    let (stdout, stderr) = (fields.next().unwrap_or(""), fields.next().unwrap_or(""));
+    let number = job.field("JobId").unwrap_or(wanted.as_str());
+    let array = job.field("ArrayJobId");
+    let work_dir = job.work_dir.as_deref().unwrap_or("");
+    let pattern = |path: &str| {
+        if path.contains('%') {
+            return path.to_owned();
+        }
+        // Newer ones show it filled in. A number in the folders above is not the job's.
+        let (above, path) = match path.strip_prefix(work_dir).filter(|_| !work_dir.is_empty()) {
+            Some(inside) => (work_dir, inside),
+            None => path.split_at(path.rfind('/').map_or(0, |at| at + 1)),
+        };
+        let task = array.zip(job.field("ArrayTaskId")).map(|(array, task)| format!("{array}_{task}"));
+        let path = task.map_or_else(|| path.to_owned(), |task| replaced(path, &task, "%A_%a"));
+        let path = replaced(&path, array.unwrap_or(number), if array.is_some() { "%A" } else { "%j" });
+        format!("{above}{}", replaced(&path, number, "%j"))
+    };
+    let said = |option: &str, path: &str| {
+        let path = pattern(path);
+        let inside = path.strip_prefix(work_dir).map_or(path.as_str(), |rest| rest.trim_start_matches('/'));
+        let default = ["slurm-%j.out", "slurm-%A_%a.out"].contains(&inside);
+        let own = script.get(option).is_some_and(|own| own == inside || *own == path);
+        (!path.is_empty() && !default && !own && !path.starts_with("(null)")).then(|| format!("--{option}={path}"))
+    };
+    let error = Some(stderr).filter(|path| *path != stdout);
+    [said("output", stdout), error.and_then(|path| said("error", path))].into_iter().flatten().collect()
+}
+
+/// The text with a number, where it stands by itself, replaced.
+fn replaced(text: &str, number: &str, by: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(number).filter(|_| !number.is_empty()) {
+        let (before, after) = (&rest[..at], &rest[at + number.len()..]);
+        let alone = !before.ends_with(|c: char| c.is_ascii_digit()) && !after.starts_with(|c: char| c.is_ascii_digit());
+        out.push_str(before);
+        out.push_str(if alone { by } else { number });
+        rest = after;
+    }
+    out + rest
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
-    use crate::remote::host::Said;
+
+    const LONG: &str = include_str!("../../../../tests/fixtures/slurm-22.05/job-long-o.txt");
+    const ARRAY: &str = include_str!("../../../../tests/fixtures/slurm-22.05/job-array-o.txt");
+
+    fn told(head: &str, script: &str, paths: &str, tasks: &str, job: &str) -> Told {
+        let stdout = [head, script, paths, tasks].join(SPLIT).into();
+        (ask(&JobId::new(job)).read)(&Said { status: 0, stdout, stderr: String::new() }).unwrap()
+    }
 
     #[test]
     fn the_script_and_what_was_asked_for_come_back() {
-        let long = include_str!("../../../../tests/fixtures/slurm-22.05/job-long-o.txt");
-        let ask = ask(&JobId::new("1"));
-        let said = Said { status: 0, stdout: format!("{long}{SPLIT}#!/bin/sh\nsleep 1\n").into(), stderr: String::new() };
-        let job = (ask.read)(&said).unwrap();
+        let said = told(LONG, "#!/bin/sh\nsleep 1\n", "/home/ec2-user/long-%j.out\x1f/home/ec2-user/long-%j.out\x1e", "N/A R\n", "1");
+        let (job, notes) = said.submission.unwrap();
         assert_eq!((job.text.as_deref(), job.dir.as_deref()), (Some("#!/bin/sh\nsleep 1\n"), Some("/home/ec2-user")));
-        assert!(job.options.contains(&"--job-name=long".to_owned()), "{:?}", job.options);
-        let denied = Said {
-            status: 0,
-            stdout: format!("{long}{SPLIT}job script retrieval failed: Access/permission denied\n").into(),
-            stderr: String::new(),
-        };
-        assert_eq!((ask.read)(&denied).unwrap_err().kind, FailureKind::NotFound);
+        assert_eq!(job.options, ["--job-name=long", "--partition=compute", "--time=365-00:00:00", "--output=/home/ec2-user/long-%j.out"]);
+        assert_eq!((said.tasks.states.len(), notes.len()), (0, 1));
+        let denied = told(LONG, "job script retrieval failed: Access/permission denied\n", "", "", "1");
+        assert_eq!(denied.submission.unwrap_err().kind, FailureKind::NotFound);
+    }
+
+    #[test]
+    fn what_the_script_says_itself_is_not_said_again() {
+        let script = "#!/bin/sh\n#SBATCH -J long -p gpu,compute --time 365-0\n#SBATCH --output=long-%j.out # mine\nsleep 1\n";
+        let job = told(LONG, script, "/home/ec2-user/long-%j.out\x1f/home/ec2-user/long-%j.out\x1e", "", "1").submission.unwrap().0;
+        assert_eq!(job.options, Vec::<String>::new());
+        let other = script.replace("-J long", "-J other -N 4 -c2 --mem=1G -n 9");
+        let job = told(LONG, &other, "", "", "1").submission.unwrap().0;
+        assert_eq!(job.options, ["--job-name=long", "--nodes=1", "--ntasks=1", "--cpus-per-task=1"]);
+    }
+
+    #[test]
+    fn every_resource_has_its_option() {
+        let head = LONG
+            .replace("ReqNodeList=(null) ExcNodeList=(null)", "ReqNodeList=a-1 ExcNodeList=b-[1-2]")
+            .replace("NumNodes=1 NumCPUs=1 NumTasks=1 CPUs/Task=1", "NumNodes=2 NumCPUs=12 NumTasks=4 CPUs/Task=3")
+            .replace("NtasksPerN:B:S:C=0:0:*:*", "NtasksPerN:B:S:C=2:0:*:*")
+            .replace("MinMemoryNode=0", "MinMemoryCPU=200M")
+            .replace("Nice=0", "Nice=5")
+            .replace("Requeue=1", "Requeue=0")
+            .replace("Features=(null)", "Features=static")
+            .replace("OverSubscribe=OK", "OverSubscribe=NO")
+            .replace("Command=(null)", "Command=/home/u/g.sh x  y")
+            .replace("Dependency=(null)", "Dependency=afterok:7(unfulfilled)")
+            .replace("StdErr=", "Comment=hello there qdeck:0123abc StdErr=")
+            .replace("Power= ", "Power= TresPerNode=gres:gpu:2 TresPerTask=cpu=3,gres/gpu:a100:1 MailUser=me MailType=END ");
+        let (job, notes) = told(&head, "#!/bin/sh\n", "", "", "1").submission.unwrap();
+        for option in [
+            "--nodelist=a-1",
+            "--exclude=b-[1-2]",
+            "--nodes=2",
+            "--ntasks-per-node=2",
+            "--cpus-per-task=3",
+            "--mem-per-cpu=200M",
+            "--nice=5",
+            "--no-requeue",
+            "--constraint=static",
+            "--exclusive",
+            "--gres=gpu:2",
+            "--gpus-per-task=a100:1",
+            "--mail-type=END",
+            "--mail-user=me",
+            "--comment=hello there",
+        ] {
+            assert!(job.options.contains(&option.to_owned()), "{option}: {:?}", job.options);
+        }
+        assert!(!job.options.iter().any(|o| o.starts_with("--ntasks=") || o.contains("qdeck:")), "{:?}", job.options);
+        assert_eq!((job.path.as_str(), job.args.as_slice()), ("/home/u/g.sh", &["x".to_owned(), "y".to_owned()][..]));
+        assert!(notes.iter().any(|n| n.contains("afterok:7")) && notes.iter().any(|n| n.contains("blank")), "{notes:?}");
+        let script = "#!/bin/sh\n#SBATCH --gpus-per-node=2 --mem-per-cpu=0.1953125G --exclusive --no-requeue\n";
+        let job = told(&head, script, "", "", "1").submission.unwrap().0;
+        assert!(
+            !job.options.iter().any(|o| o.starts_with("--gres") || o.starts_with("--mem") || o.starts_with("--exclusive")),
+            "{:?}",
+            job.options
+        );
+    }
+
+    #[test]
+    fn of_an_array_each_task_s_state_is_known() {
+        let tasks = "1 F\n2 R\n3 PD\n2_1 COMPLETED\n2_0 FAILED\n2_[4-5%2] PENDING\n";
+        let told = told(ARRAY, "#!/bin/sh\n", "/home/ec2-user/log-2_1.out\x1f/home/ec2-user/log-2_1.out\x1e", tasks, "2_1");
+        let (failed, all) = (told.tasks.failed(), told.tasks.states.len());
+        assert_eq!((failed, all, told.tasks.limit), (vec![0, 1], 6, Some(2)));
+        assert!(told.submission.unwrap().0.options.contains(&"--output=/home/ec2-user/log-%A_%a.out".to_owned()));
+    }
+
+    #[test]
+    fn an_old_number_in_a_path_is_not_written_over() {
+        assert_eq!(replaced("/o/run-19/out19.19.txt", "19", "%j"), "/o/run-%j/out%j.%j.txt");
+        assert_eq!(replaced("/o/2019-190", "19", "%j"), "/o/2019-190");
+    }
+
+    proptest! {
+        #[test]
+        fn any_answer_is_survived(text in "(JobId=1 |JobName=a |UserId=b |#!/bin/sh\n|#SBATCH |-[a-zA-Z]|--[a-z]{1,4}=|\x1equeue-again\x1e|\x1f|[ -~]{0,6}|.)*") {
+            let _ = read(&Said { status: 0, stdout: text.clone().into(), stderr: String::new() }, &JobId::new("1_2"));
+            directives(&text);
+            states(&text);
+        }
     }
 }

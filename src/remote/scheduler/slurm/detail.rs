@@ -69,6 +69,8 @@ fn detail(record: &str, wanted: &JobId) -> JobDetail {
         stderr,
         work_dir,
         fields,
+        usage: None,
+        remembered: None,
     }
 }
 

@@ -5,9 +5,9 @@ use super::super::{Ask, trouble};
 use super::CALM;
 use super::time::epoch;
 use crate::model::text::quoted;
-use crate::model::{JobId, JobState, Past};
+use crate::model::{JobId, JobState, Origin, Past};
 
-const NAMES: [&str; 16] = [
+const NAMES: [&str; 17] = [
     "JobArrayID",
     "JobID",
     "ArrayJobID",
@@ -23,6 +23,7 @@ const NAMES: [&str; 16] = [
     "StartTime",
     "EndTime",
     "WorkDir",
+    "Command",
     "STDOUT",
 ];
 
@@ -47,8 +48,27 @@ pub(super) fn ended(jobs: &[JobId], nonce: &str) -> Ask<Vec<Past>> {
 
 fn one(record: &str) -> Option<Past> {
     let fields: Vec<&str> = record.splitn(NAMES.len() + 2, '\x1f').collect();
-    let [id, job, array, task, partition, user, state, exit, nodes, cpus, list, submitted, started, ended, dir, stdout, stderr, name] =
-        fields.as_slice()
+    let [
+        id,
+        job,
+        array,
+        task,
+        partition,
+        user,
+        state,
+        exit,
+        nodes,
+        cpus,
+        list,
+        submitted,
+        started,
+        ended,
+        dir,
+        command,
+        stdout,
+        stderr,
+        name,
+    ] = fields.as_slice()
     else {
         return None;
     };
@@ -80,7 +100,9 @@ fn one(record: &str) -> Option<Past> {
         work_dir: (*dir).to_owned(),
         stdout,
         stderr,
+        command: if *command == "(null)" { String::new() } else { (*command).to_owned() },
         seen: 0,
+        origin: Origin::End,
     })
 }
 
@@ -133,6 +155,7 @@ fn accounted(line: &str) -> Option<Past> {
         started: epoch(started),
         ended: epoch(ended),
         work_dir: (*dir).to_owned(),
+        origin: Origin::Accounting,
         ..Past::default()
     })
 }
@@ -144,7 +167,7 @@ mod tests {
 
     #[test]
     fn an_ended_job_brings_its_code_and_its_files() {
-        let record = "7_2\x1f9\x1f7\x1f2\x1fcompute\x1fme\x1fF\x1f256\x1f1\x1f2\x1fn-1\x1f2026-11-24T12:05:38\x1f2026-11-24T12:05:40\x1f2026-11-24T12:05:50\x1f/home/me\x1fo-%A_%a\x1f\x1fa\x1fb\x1eab\n";
+        let record = "7_2\x1f9\x1f7\x1f2\x1fcompute\x1fme\x1fF\x1f256\x1f1\x1f2\x1fn-1\x1f2026-11-24T12:05:38\x1f2026-11-24T12:05:40\x1f2026-11-24T12:05:50\x1f/home/me\x1f/home/me/a.sh x\x1fo-%A_%a\x1f\x1fa\x1fb\x1eab\n";
         let ask = ended(&[JobId::new("7_2"), JobId::new("8")], "ab");
         assert!(ask.script.contains("-j 7_2,8 -O "));
         let jobs = (ask.read)(&Said { status: 0, stdout: record.into(), stderr: String::new() }).unwrap();

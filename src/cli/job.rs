@@ -1,0 +1,98 @@
+//! Subcommands about one job: everything about it, its script, a shell inside it.
+
+use std::io::{IsTerminal as _, Write as _};
+
+use serde_json::{Map, Value as Json, json};
+
+use super::print;
+use crate::model::text::clean;
+use crate::model::{Answer, ClusterId, Door, Failure, FailureKind, JobDetail, JobId, Query, Report, Usage, Value};
+use crate::remote::Remote;
+
+/// Everything about one job.
+pub(super) async fn report(json: bool, remote: &dyn Remote, cluster: ClusterId, job: JobId) -> Result<(), Failure> {
+    let Answer::Detail(detail) = remote.ask(Query::Examine { cluster: cluster.clone(), job }).await? else { return Ok(()) };
+    note(&detail);
+    if json {
+        return print::json(&one(&detail));
+    }
+    // The instances behind the nodes; a job is worth reading without them.
+    let nodes = match remote.ask(Query::Nodes(cluster)).await {
+        Ok(Answer::Nodes(nodes)) if detail.field("NodeList").is_some() => nodes.nodes.clone(),
+        _ => Vec::new(),
+    };
+    let mut text = String::new();
+    for group in Report::of(&detail, &nodes).groups {
+        text.push_str(&format!("{}\n", group.title));
+        for (label, value) in group.rows {
+            let value = match value {
+                Value::Text(text) => text,
+                Value::Time(at) => at.to_string(),
+                Value::Share(share, words) => format!("{share} %, {words}"),
+            };
+            text.push_str(&format!("  {label:<18} {}\n", clean(&value)));
+        }
+    }
+    print::out(text.as_bytes())
+}
+
+/// Says on standard error that a job is from the record.
+pub(super) fn note(detail: &JobDetail) {
+    let Some(seen) = detail.remembered else { return };
+    let since = jiff::Timestamp::from_second(seen).map_or_else(|_| "long ago".to_owned(), |at| at.to_string());
+    let _ = writeln!(
+        std::io::stderr(),
+        "qdeck: the scheduler has forgotten job {}; this is from qdeck's own record, last seen {since}",
+        clean(detail.id.as_str())
+    );
+}
+
+fn one(detail: &JobDetail) -> Json {
+    let fields: Map<String, Json> = detail.fields.iter().map(|(label, value)| (label.clone(), json!(value))).collect();
+    let seen = detail.remembered.and_then(|at| jiff::Timestamp::from_second(at).ok()).map(|at| at.to_string());
+    json!({
+        "id": detail.id.as_str(), "scheduler": detail.scheduler.word(), "state": detail.state.long(), "exit_code": detail.exit_code,
+        "stdout": detail.stdout, "stderr": detail.stderr, "work_dir": detail.work_dir, "remembered": seen,
+        "usage": detail.usage.as_deref().map(usage), "fields": fields,
+    })
+}
+
+fn usage(usage: &Usage) -> Json {
+    let known = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    json!({
+        "source": known(&usage.source), "elapsed": usage.elapsed, "cpus": usage.cpus, "cpu_time": usage.cpu_time,
+        "cpu_percent": usage.cpu_share(), "memory": usage.memory, "memory_given": usage.memory_given,
+        "memory_percent": usage.memory_share(), "gpu_percent": usage.gpu, "why_unknown": known(&usage.why),
+    })
+}
+
+/// The script alone, so that it can be sent to a file.
+pub(super) async fn script(json: bool, remote: &dyn Remote, cluster: ClusterId, job: JobId) -> Result<(), Failure> {
+    let Answer::Again(again) = remote.ask(Query::Again { cluster, job: job.clone() }).await? else { return Ok(()) };
+    let submission = again.submission;
+    let Some(text) = submission.text else {
+        let what = format!("the scheduler has forgotten the script of job {job}; it was {}", submission.path);
+        return Err(Failure::new(FailureKind::NotFound, submission.cluster.as_str(), what));
+    };
+    if json {
+        return print::json(&json!({
+            "id": job.as_str(), "script": text, "path": submission.path, "work_dir": submission.dir,
+            "options": submission.options, "args": submission.args, "notes": again.notes,
+        }));
+    }
+    print::out(text.as_bytes())?;
+    if text.ends_with('\n') { Ok(()) } else { print::out(b"\n") }
+}
+
+/// A shell where the job runs: this terminal is its own until it ends, and so is its exit code.
+pub(super) async fn attach(remote: &dyn Remote, cluster: ClusterId, door: Door) -> Result<(), Failure> {
+    if !std::io::stdin().is_terminal() || !std::io::stdout().is_terminal() {
+        return Err(Failure::new(FailureKind::Unsupported, "attach", "a shell needs a terminal")
+            .hint("With ssh -t, or without a pipe, there is one."));
+    }
+    let Answer::Shell(words) = remote.ask(Query::Shell { cluster, door }).await? else { return Ok(()) };
+    let Some((program, arguments)) = words.split_first() else { return Ok(()) };
+    let wrong = |what: String| Failure::new(FailureKind::Stopped, program.as_str(), what);
+    let status = tokio::process::Command::new(program).args(arguments).status().await.map_err(|error| wrong(error.to_string()))?;
+    if status.success() { Ok(()) } else { Err(wrong(format!("ended with {status}"))) }
+}
