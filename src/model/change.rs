@@ -43,6 +43,7 @@ pub enum Verb {
     Attach,
     Script,
     ChangeNodes,
+    PowerNodes,
     History,
 }
 
@@ -52,7 +53,8 @@ impl SchedulerKind {
         use Verb::*;
         match self {
             Self::Slurm => true,
-            Self::GridEngine => matches!(verb, Cancel | Signal | Hold | Requeue | TimeLimit | Nice | Why | History),
+            // It sends no signal of one's choice, and knows neither a job's shell nor the machines behind its hosts.
+            Self::GridEngine => !matches!(verb, Signal | Top | Attach | PowerNodes),
             Self::Pbs => matches!(verb, Cancel | Signal | Hold | Requeue | TimeLimit | Nice | Why | History),
             Self::Runner => matches!(verb, Cancel | History),
         }
