@@ -12,6 +12,7 @@
 mod support;
 
 mod faults;
+mod gridengine;
 mod oneshot;
 mod program;
 mod rig;

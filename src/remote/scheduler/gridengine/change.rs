@@ -37,7 +37,7 @@ pub(super) fn jobs(change: &JobChange, jobs: &[JobId]) -> Result<Ask<Refusals>, 
         JobChange::Hold => "qhold -h u \"$j\"".to_owned(),
         // A job that could not be started is set aside, which is another kind of being held.
         JobChange::Release => {
-            "qrls -h u \"$j\" || return; qmod -cj \"$j\" 2>&1 | grep -vE 'not in error state|error state of'; :".to_owned()
+            "qrls -h u \"$j\" || return; qmod -cj \"$j\" 2>&1 | grep -vE 'not in error state|can not be applied'; :".to_owned()
         }
         JobChange::Requeue => "qmod -rj \"$j\"".to_owned(),
         JobChange::Signal(name) => match name.as_str() {

@@ -19,21 +19,12 @@ const MOST_PATHS: usize = 1_000;
 /// Asks for the queue of one user or of `'*'`, which stands quoted in `whose`. The time on the host comes first.
 pub(super) fn script(whose: &str, with_paths: bool) -> String {
     if !with_paths {
-        return format!(
-            "date +%s
-qstat -u {whose} -r -xml"
-        );
+        return format!("date +%s\nqstat -u {whose} -r -xml");
     }
     format!(
-        "date +%s
-l=$(qstat -u {whose} -r -xml) || exit
-printf '%s\n' \"$l\" | tr -d '\035'
-printf '\035'
-\
-         ids=$(qstat -u {whose} | awk 'NR > 2 {{ print $1 }}' | sort -un | head -n {MOST_PATHS} | paste -sd , -)
-\
-         [ -z \"$ids\" ] || qstat -j \"$ids\" -xml 2>/dev/null
-exit 0"
+        "date +%s\nl=$(qstat -u {whose} -r -xml) || exit\nprintf '%s\\n' \"$l\" | tr -d '\\035'\nprintf '\\035'\n\
+         ids=$(qstat -u {whose} | awk 'NR > 2 {{ print $1 }}' | sort -un | head -n {MOST_PATHS} | paste -sd , -)\n\
+         [ -z \"$ids\" ] || qstat -j \"$ids\" -xml 2>/dev/null\nexit 0"
     )
 }
 
