@@ -312,6 +312,51 @@ fn however_often_it_is_cut_off_each_script_runs_once() {
 }
 
 #[test]
+fn a_lost_answer_is_found_in_the_queue_and_nothing_is_sent_twice() {
+    let Some(rig) = Rig::start(&["--no-aws", "--no-slurm", "--gridengine"], &[]) else { return };
+    let program = program(&rig);
+    let outbox = std::path::PathBuf::from(rig.var("RIG_HOME")).join(".local/state/qdeck/outbox");
+    let files = |ending: &str| -> Vec<std::path::PathBuf> {
+        let all = std::fs::read_dir(&outbox).into_iter().flatten().flatten().map(|entry| entry.path());
+        all.filter(|path| path.extension().is_some_and(|e| e == ending)).collect()
+    };
+    // Killed after it was sent and before the answer came; then the host loses what it wrote down about it, as in a crash.
+    let lose = |path: &str| loop {
+        let before = files("sent").len();
+        let mut child = program.command(&["--cluster", "rig", "submit", path]).stdout(Stdio::null()).spawn().unwrap();
+        while files("sent").len() == before && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let is_open = child.try_wait().unwrap().is_none();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        eventually("the host to have its answer", SOON, || files("id").len() == files("sent").len());
+        let newest = files("sent").into_iter().max_by_key(|path| path.metadata().unwrap().modified().unwrap()).unwrap();
+        let id = std::fs::read_to_string(newest.with_extension("id")).unwrap().trim().to_owned();
+        if is_open {
+            std::fs::remove_file(newest.with_extension("id")).unwrap();
+            std::fs::write(newest.with_extension("out"), "").unwrap();
+            return id;
+        }
+        // It was faster than the kill: once more.
+        run(&rig, "rig-ge", &format!("qdel {id}"));
+    };
+    let finish = || program.command(&["outbox", "--finish"]).output().unwrap();
+    // While it waits its token is in the queue.
+    let id = lose(&script(&program, "waits.sh", "#!/bin/bash\n#$ -h\ntrue\n"));
+    let done = finish();
+    assert_eq!(String::from_utf8_lossy(&done.stdout).trim(), id, "{}", String::from_utf8_lossy(&done.stderr));
+    assert_eq!(run(&rig, "rig-ge", "qstat | tail -n +3 | wc -l"), "1");
+    // Once it has ended nobody can tell which submission it was: it is not sent again, and that is said.
+    run(&rig, "rig-ge", "qdel -u ec2-user");
+    let id = lose(&script(&program, "ends.sh", "#!/bin/bash\n#$ -o /dev/null -j y\necho run >> ~/ge-ends\n"));
+    eventually("it to end", SOON, || run(&rig, "rig-ge", "qstat").is_empty());
+    let said = String::from_utf8(finish().stderr).unwrap();
+    assert!(said.contains("may have run already") && said.contains(&id), "{said}");
+    assert_eq!(rig.run("cat ge-ends"), "run\n");
+}
+
+#[test]
 fn the_queue_is_stale_while_the_qmaster_is_away_and_keys_do_the_rest() {
     let Some(rig) = Rig::start(&["--no-aws", "--no-slurm", "--gridengine"], &[]) else { return };
     let program = program(&rig);

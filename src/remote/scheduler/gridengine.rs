@@ -160,4 +160,34 @@ mod tests {
             assert_eq!(ask, "exit 0");
         }
     }
+
+    #[test]
+    fn it_is_found_where_no_login_has_put_it_on_the_path() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("sge");
+        let common = root.join("default/common");
+        let bin = root.join("bin/lx-amd64");
+        std::fs::create_dir_all(&common).unwrap();
+        std::fs::create_dir_all(&bin).unwrap();
+        for name in ["qstat", "qconf"] {
+            std::fs::write(bin.join(name), "#!/bin/sh\n").unwrap();
+            std::fs::set_permissions(bin.join(name), std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let found = || {
+            let mut sh = std::process::Command::new("/bin/sh");
+            sh.arg("-c").arg(format!("{FIND}grid && command -v qconf && echo \"$MARK\""));
+            let out = sh.env_clear().env("PATH", "/usr/bin:/bin").env("SGE_ROOT", &root).output().unwrap();
+            String::from_utf8(out.stdout).unwrap()
+        };
+        let qconf = bin.join("qconf").display().to_string();
+        // Its settings say where it is; settings that end the shell or lead nowhere are passed over.
+        let settings = common.join("settings.sh");
+        std::fs::write(&settings, format!("echo noise\nPATH={}:$PATH; MARK=read; export PATH MARK\n", bin.display())).unwrap();
+        assert_eq!(found(), format!("{qconf}\nread\n"));
+        for bad in ["exit 3\n", "PATH=/nowhere:$PATH\n", "if\n"] {
+            std::fs::write(&settings, bad).unwrap();
+            assert_eq!(found(), format!("{qconf}\n\n"), "{bad}");
+        }
+    }
 }

@@ -60,7 +60,7 @@ pub(super) fn jobs(change: &JobChange, jobs: &[JobId]) -> Result<Ask<Refusals>, 
         .iter()
         .map(|job| Ok(format!("try {} {}", quoted(job.as_str()), Tasks::read(job)?.words().join(" "))))
         .collect::<Result<Vec<_>, Failure>>()?;
-    Ok(each(&one, calls))
+    Ok(each(&one, &calls))
 }
 
 /// Another run time, beside which all else that the job asked for stays. Grid Engine takes it for a running job too, and goes on to hold it
@@ -120,10 +120,10 @@ pub(super) fn nodes(change: &NodeChange, nodes: &[String]) -> Result<Ask<Refusal
          SGE_QMASTER_PORT=\"$SGE_QMASTER_PORT\" SGE_EXECD_PORT=\"$SGE_EXECD_PORT\" LD_LIBRARY_PATH=\"$LD_LIBRARY_PATH\" \"$(command -v qmod)\" \"$@\" 2>/dev/null && return ;; esac; printf '%s\\n' \"$e\"; }}\n\
          admin {flag} \"*@$j\"{clear}"
     );
-    Ok(each(&one, nodes.iter().map(|node| format!("try {0} {0}", quoted(node))).collect()))
+    Ok(each(&one, &nodes.iter().map(|node| format!("try {0} {0}", quoted(node))).collect::<Vec<_>>()))
 }
 
-fn each(one: &str, calls: Vec<String>) -> Ask<Refusals> {
+fn each(one: &str, calls: &[String]) -> Ask<Refusals> {
     let asked = calls.len();
     Ask {
         script: format!("{CALM}{DESCRIBE}{EACH}one() {{\n{one}\n}}\n{}", calls.join("\n")),

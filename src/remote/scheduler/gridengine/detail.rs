@@ -93,6 +93,7 @@ fn living(wanted: &JobId, tasks: &Tasks<'_>, described: &Described<'_>, row: &Ro
         all.push(("host".to_owned(), row.host().to_owned()));
     }
     all.extend(fields(described));
+    all.extend(paths(&files));
     all.extend(described.errors(tasks.one()).into_iter().map(|why| ("error reason".to_owned(), why.into_owned())));
     JobDetail {
         id: wanted.clone(),
@@ -112,16 +113,23 @@ fn over(wanted: &JobId, ended: &[Account<'_>], last: &Account<'_>, described: Op
     // An array is as well as the worst of its tasks.
     let worst = ended.iter().map(Account::state).find(|state| *state != JobState::Completed);
     let state = if is_whole { worst.unwrap_or(JobState::Completed) } else { last.state() };
+    let files = if is_whole { (None, None) } else { files };
+    let told = last.fields.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
     JobDetail {
         id: wanted.clone(),
         scheduler: SchedulerKind::GridEngine,
         state,
         exit_code: if is_whole { None } else { last.exit_code() },
-        stdout: files.0.filter(|_| !is_whole),
-        stderr: files.1.filter(|_| !is_whole),
+        fields: told.chain(paths(&files)).collect(),
+        stdout: files.0,
+        stderr: files.1,
         work_dir: described.map(|d| d.work_dir()),
-        fields: last.fields.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
     }
+}
+
+fn paths(files: &(Option<String>, Option<String>)) -> Vec<(String, String)> {
+    let both = [("stdout", &files.0), ("stderr", &files.1)];
+    both.into_iter().filter_map(|(label, path)| Some((label.to_owned(), path.clone()?))).collect()
 }
 
 /// What a person reads, under `qstat -j`'s names.

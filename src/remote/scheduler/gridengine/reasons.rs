@@ -151,7 +151,8 @@ pub(super) fn message(messages: &[String]) -> Option<Reason> {
         let text = messages.iter().find(|text| text.contains(sign))?;
         // Some name what is asked for and what there is.
         let is_specific = matches!(*sign, "(-l " | "offers only" | "only offers" | "exceeds limit" | "has no permission" | "overloaded");
-        let plain = if is_specific { format!("{} {}.", plain, text.trim_end_matches('.')) } else { (*plain).to_owned() };
+        let plain =
+            if is_specific { format!("{}: {}.", plain.trim_end_matches('.'), text.trim_end_matches('.')) } else { (*plain).to_owned() };
         Some((plain, (*remedy).to_owned()))
     })
 }

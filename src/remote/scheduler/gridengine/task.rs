@@ -19,7 +19,7 @@ impl<'a> Tasks<'a> {
         let (job, list) = id.as_str().split_once('_').unwrap_or((id.as_str(), ""));
         let list = list.strip_prefix('[').and_then(|list| list.strip_suffix(']')).unwrap_or(list);
         let number = |text: &str| !text.is_empty() && text.len() < 12 && text.bytes().all(|b| b.is_ascii_digit());
-        let is_list = list.is_empty() == !id.as_str().contains('_') && list.split([',', '-', ':']).all(|n| list.is_empty() || number(n));
+        let is_list = list.is_empty() != id.as_str().contains('_') && list.split([',', '-', ':']).all(|n| list.is_empty() || number(n));
         if number(job) && is_list {
             return Ok(Self { job, list });
         }
