@@ -89,7 +89,8 @@ impl SchedulerKind {
         use Verb::*;
         match self {
             Self::Slurm => true,
-            Self::GridEngine => matches!(verb, Cancel | Signal | Hold | Requeue | TimeLimit | Nice | Why | History),
+            // It sends no signal of one's choice, and knows neither a job's shell nor the machines behind its hosts.
+            Self::GridEngine => !matches!(verb, Signal | Top | Attach | PowerNodes),
             // What every dialect has; the rest depends on the host and comes with its queue.
             Self::Pbs => matches!(verb, Cancel | Hold | Why | ChangeNodes | History),
             Self::Runner => matches!(verb, Cancel | History | Rerun | Script),

@@ -36,25 +36,32 @@ pub struct Directives {
 }
 
 /// The batch systems' prefixes. The first one found in a script is the one whose options count.
-const PREFIXES: [&str; 3] = ["#SBATCH", "#PBS", "#$"];
+const PREFIXES: [&str; 3] = ["#SBATCH", "#PBS", GRID_ENGINE];
+/// Needs no blank after it.
+const GRID_ENGINE: &str = "#$";
 
 impl Directives {
-    /// Reads the directives of a script: up to its first command, as the schedulers do.
+    /// Reads the directives of a script: up to its first command, as the schedulers do; Grid Engine alone reads on to the end.
     pub fn read(script: &str) -> Self {
         let mut all = Self::default();
-        let mut dialect = None;
+        let (mut dialect, mut begun) = (None, false);
         for (number, line) in (1..).zip(script.lines()) {
             let line = line.trim_end_matches('\r');
             let text = line.trim();
-            if !text.is_empty() && !text.starts_with('#') {
+            begun |= !text.is_empty() && !text.starts_with('#');
+            if begun && dialect.is_some_and(|dialect| dialect != GRID_ENGINE) {
                 break;
             }
-            let Some(prefix) = PREFIXES
-                .iter()
-                .find(|prefix| line.strip_prefix(**prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t'])))
-            else {
+            let is_one = |prefix: &str, rest: &str| {
+                let is_option = rest.trim_start().starts_with('-');
+                rest.is_empty() || rest.starts_with([' ', '\t']) && (!begun || is_option) || prefix == GRID_ENGINE && is_option
+            };
+            let Some(prefix) = PREFIXES.iter().find(|prefix| line.strip_prefix(**prefix).is_some_and(|rest| is_one(prefix, rest))) else {
                 continue;
             };
+            if begun && *prefix != GRID_ENGINE {
+                continue;
+            }
             all.lines.push((number, line.to_owned()));
             if *dialect.get_or_insert(*prefix) == *prefix {
                 let words = words(&line[prefix.len()..]);
@@ -134,12 +141,14 @@ impl Directives {
 
     fn grid_engine(&mut self, words: &[String]) {
         let mut words = words.iter();
+        let mut joined = false;
         while let Some(word) = words.next() {
             match word.as_str() {
                 "-N" => self.name = words.next().cloned(),
                 "-q" => self.partition = words.next().cloned(),
-                "-o" => self.output = words.next().cloned(),
-                "-e" => self.error = words.next().cloned(),
+                "-o" => self.output = words.next().map(|path| here(path)),
+                "-e" => self.error = words.next().map(|path| here(path)),
+                "-j" => joined = words.next().is_some_and(|word| word.starts_with('y')),
                 "-wd" => self.work_dir = words.next().cloned(),
                 "-t" => self.array = words.next().cloned(),
                 "-pe" => {
@@ -153,6 +162,9 @@ impl Directives {
                 }
                 _ => {}
             }
+        }
+        if joined {
+            self.error.clone_from(&self.output);
         }
     }
 
@@ -203,6 +215,12 @@ impl Directives {
             _ => {}
         }
     }
+}
+
+/// The first of Grid Engine's paths, `host:path,…`, without its host.
+fn here(paths: &str) -> String {
+    let first = paths.split(',').next().unwrap_or(paths);
+    first.split_once(':').map_or(first, |(_, path)| path).to_owned()
 }
 
 /// `H:M:S`, `M:S` or seconds, as Grid Engine and PBS write times.
@@ -287,6 +305,20 @@ mod tests {
         assert_eq!((torque.output.as_deref(), torque.error.as_deref()), (Some("all.txt"), Some("all.txt")));
         assert_eq!(Directives::read("#PBS -N a\n#SBATCH --comment=mine -J b\n").comment.as_deref(), Some("mine"));
         assert_eq!(Directives::read("#PBS -l nodes=4294967295:ppn=4294967295+9:ppn=9\n").nodes, Some(u32::MAX));
+    }
+
+    #[test]
+    fn grid_engine_reads_to_the_end_and_without_a_blank() {
+        let script = "#!/bin/bash\n#$ -S /bin/bash\n#$-N late -q all.q\n#$ -t 1-9:2 -o n1:logs/$JOB_ID,n2:x -j y\nsleep 1\n#$ -pe smp 4 -l h_vmem=2G,h_rt=90\n#$HOME\n#$ plain\n";
+        let d = Directives::read(script);
+        assert_eq!((d.name.as_deref(), d.partition.as_deref(), d.array.as_deref()), (Some("late"), Some("all.q"), Some("1-9:2")));
+        assert_eq!(
+            (d.output.as_deref(), d.error.as_deref(), d.tasks, d.time_limit),
+            (Some("logs/$JOB_ID"), Some("logs/$JOB_ID"), Some(4), Some(90))
+        );
+        assert_eq!(d.lines.len(), 4);
+        let slurm = Directives::read("#!/bin/bash\n#SBATCH -J a\nsleep 1\n#$ -N b\n#SBATCH -p late\n");
+        assert_eq!((slurm.name.as_deref(), slurm.partition, slurm.lines.len()), (Some("a"), None, 1));
     }
 
     proptest! {

@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of ssh: whether a script runs here or on a head node is the caller's business.
 
+mod gridengine;
 mod paths;
 mod pbs;
 mod slurm;
@@ -13,6 +14,7 @@ use crate::model::{
 };
 
 use super::host::Said;
+use gridengine::GridEngine;
 use pbs::Pbs;
 use slurm::Slurm;
 
@@ -139,15 +141,18 @@ pub fn detect() -> Ask<SchedulerKind> {
                   if has sbatch && has squeue; then echo slurm\n\
                   elif has qsub && has qconf; then echo gridengine\n\
                   elif has qsub && has pbsnodes; then echo pbs\n\
+                  elif grid; then echo gridengine\n\
                   else echo none; fi";
     Ask {
-        script: script.to_owned(),
-        read: Box::new(|said| match String::from_utf8_lossy(&said.stdout).trim() {
+        script: format!("{}{script}", gridengine::FIND),
+        read: Box::new(|said| {
+            match String::from_utf8_lossy(&said.stdout).trim() {
             "slurm" => Ok(SchedulerKind::Slurm),
             "gridengine" => Ok(SchedulerKind::GridEngine),
             "pbs" => Ok(SchedulerKind::Pbs),
             _ => Err(Failure::new(FailureKind::NotFound, "", "no batch system was found there")
-                .hint("sbatch and squeue are looked for on the PATH and in /opt/slurm/bin of a non-interactive shell.")),
+                .hint("sbatch and squeue are looked for on the PATH and in /opt/slurm/bin of a non-interactive shell, Grid Engine also in its settings.sh.")),
+        }
         }),
     }
 }
@@ -156,11 +161,9 @@ pub fn detect() -> Ask<SchedulerKind> {
 pub fn scheduler(kind: SchedulerKind) -> Result<Box<dyn Scheduler>, Failure> {
     match kind {
         SchedulerKind::Slurm => Ok(Box::new(Slurm)),
+        SchedulerKind::GridEngine => Ok(Box::new(GridEngine)),
         SchedulerKind::Pbs => Ok(Box::new(Pbs::new())),
-        SchedulerKind::GridEngine | SchedulerKind::Runner => {
-            let what = format!("{} is recognised but not driven by this version", kind.word());
-            Err(Failure::new(FailureKind::Unsupported, "", what)
-                .hint("Slurm and PBS are. `hosts: {scheduler: slurm}` says so where both are installed."))
-        }
+        SchedulerKind::Runner => Err(Failure::new(FailureKind::Unsupported, "", "the embedded runner serves this machine alone")
+            .hint("It needs no batch system: choose `local`.")),
     }
 }

@@ -21,6 +21,7 @@ MOTO='moto[server,all]==5.2.5'
 RIG_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 RIG_VENV=${XDG_CACHE_HOME:-$HOME/.cache}/qdeck/rig/venv
 RIG_TORQUE=${XDG_CACHE_HOME:-$HOME/.cache}/qdeck/rig/torque # Slurm's Torque wrappers
+RIG_GE=${XDG_CACHE_HOME:-$HOME/.cache}/qdeck/rig/gridengine
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
 
@@ -46,7 +47,8 @@ addr_of() { # NODE
 # Ports of a running rig are in its env file; `up` chooses them when there is none.
 use_ports() { # BASE
   RIG_BASE=$1
-  P_SSH=$RIG_BASE P_SLOW=$((RIG_BASE + 1)) P_CTLD=$((RIG_BASE + 2)) P_NODE=$((RIG_BASE + 3)) P_MOTO=$((RIG_BASE + 4)) P_CTL=$((RIG_BASE + 5)) P_DBD=$((RIG_BASE + 6))
+  P_SSH=$RIG_BASE P_SLOW=$((RIG_BASE + 1)) P_CTLD=$((RIG_BASE + 2)) P_NODE=$((RIG_BASE + 3)) P_MOTO=$((RIG_BASE + 4)) P_CTL=$((RIG_BASE + 5))
+  P_DBD=$((RIG_BASE + 6)) P_GE_EXECD=$((RIG_BASE + 7)) P_GE_QMASTER=$((RIG_BASE + 8)) P_GE_SSH=$((RIG_BASE + 9))
 }
 use_state() {
   [ -n "${RIG_STATE:-}" ] || { echo "RIG_STATE is not set: which rig?" >&2; exit 2; }

@@ -14,6 +14,7 @@ mod support;
 #[cfg(feature = "aws")]
 mod clusters;
 mod faults;
+mod gridengine;
 mod oneshot;
 mod past;
 mod pbs;

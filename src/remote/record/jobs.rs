@@ -62,7 +62,9 @@ impl Record {
             let transaction = db.transaction()?;
             for past in told {
                 let state = past.state.unwrap_or(JobState::Unknown);
-                put(&transaction, cluster, &Past { seen: at, ..past.clone() }, true)?;
+                // It is the job that was asked about, whatever a requeue has made of its time of submission.
+                let submitted = known.get(&past.id).map(|(_, submitted, _)| *submitted).filter(|at| *at > 0).or(past.submitted);
+                put(&transaction, cluster, &Past { seen: at, submitted, ..past.clone() }, true)?;
                 // What the queue still lists as ended has been told already; its exit code is news.
                 let told = table.changes.iter_mut().find(|change| change.job.as_str() == past.id);
                 match (told, known.get(&past.id)) {
@@ -77,7 +79,7 @@ impl Record {
                     }),
                     _ => {}
                 }
-                known.insert(past.id.clone(), (state, past.submitted.unwrap_or(0), true));
+                known.insert(past.id.clone(), (state, submitted.unwrap_or(0), true));
             }
             for id in asked.iter().filter(|id| told.iter().all(|past| past.id != id.as_str())) {
                 if let Some((state, submitted, _)) = known.get_mut(id.as_str())
@@ -161,8 +163,13 @@ fn look(
             continue;
         }
         here.insert(job.id());
-        let submitted = job.submitted().map_or(0, jiff::Timestamp::as_second);
-        let before = known.get(job.id()).filter(|(_, s, _)| *s == submitted);
+        // Not every scheduler tells it of every job at every look: what is known holds.
+        let submitted = match (job.submitted(), known.get(job.id())) {
+            (Some(at), _) => at.as_second(),
+            (None, Some((_, before, _))) => *before,
+            (None, None) => 0,
+        };
+        let before = known.get(job.id()).filter(|(_, s, _)| *s == submitted || *s == 0);
         if before.is_some_and(|(state, ..)| *state == job.state()) {
             continue;
         }
@@ -181,7 +188,7 @@ fn look(
         if own && job.state().is_over() && seen.ended.len() < ASKED {
             seen.ended.push(job.job_id());
         }
-        put(&transaction, cluster, &past(&job, at), own)?;
+        put(&transaction, cluster, &Past { submitted: Some(submitted), ..past(&job, at) }, own)?;
         known.insert(job.id().to_owned(), (job.state(), submitted, own));
     }
     transaction.commit()?;
@@ -220,6 +227,11 @@ fn past(job: &Job<'_>, at: i64) -> Past {
 
 pub(super) fn put(db: &Connection, cluster: &ClusterId, job: &Past, own: bool) -> rusqlite::Result<()> {
     let state = job.state.unwrap_or(JobState::Unknown);
+    if job.submitted.is_some_and(|at| at > 0) {
+        // A row from before its time of submission was known is this job's.
+        let mut dated = db.prepare_cached("update or ignore jobs set submitted = ?3 where cluster = ?1 and id = ?2 and submitted = 0")?;
+        dated.execute(params![cluster.as_str(), job.id, job.submitted])?;
+    }
     let mut statement = db.prepare_cached(UPSERT)?;
     statement.execute(params![
         cluster.as_str(),
@@ -313,6 +325,27 @@ mod tests {
         let failed = Recall { state: Some(JobState::Failed), text: "n".into(), ..Recall::default() };
         assert_eq!(other.recall(&cluster, &failed).unwrap().len(), 1);
         assert_eq!(other.recall(&cluster, &Recall { text: "100%".into(), ..Recall::default() }).unwrap(), []);
+    }
+
+    #[test]
+    fn a_job_stays_itself_where_its_time_of_submission_is_told_only_now_and_then() {
+        let dir = tempfile::tempdir().unwrap();
+        let record = Record::at(dir.path().join("record.sqlite"));
+        let cluster = ClusterId::local();
+        let look = |state: JobState, submitted: Option<i64>| {
+            let mut table = JobTable::default();
+            table.push(&NewJob { id: "1", name: "n", user: "me", state: Some(state), submitted, ..NewJob::default() });
+            let asked = record.saw(&cluster, Scope::Mine, &mut table).unwrap();
+            (asked.len(), table.changes.iter().map(|c| (c.from, c.to)).collect::<Vec<_>>())
+        };
+        assert_eq!(look(JobState::Running, None), (0, vec![]));
+        assert_eq!(look(JobState::Pending, Some(5)), (0, vec![(Some(JobState::Running), JobState::Pending)]));
+        assert_eq!(look(JobState::Running, None), (0, vec![(Some(JobState::Pending), JobState::Running)]));
+        let mut none = JobTable::default();
+        let asked = record.saw(&cluster, Scope::Mine, &mut none).unwrap();
+        record.complete(&cluster, &asked, &[Past { submitted: Some(9), ..ended("1", JobState::Failed) }], &mut none).unwrap();
+        let all = record.recall(&cluster, &Recall::default()).unwrap();
+        assert_eq!(all.iter().map(|p| (p.state, p.submitted)).collect::<Vec<_>>(), [(Some(JobState::Failed), Some(5))]);
     }
 
     #[test]
