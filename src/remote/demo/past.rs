@@ -48,6 +48,7 @@ pub(super) fn why(world: &World, id: &JobId) -> Result<Why, Failure> {
         remedy: remedy.to_owned(),
         estimate: at.map(|at| world.epoch.as_second() + world.now + 600 + i64::try_from(at).unwrap_or(0) * 45),
         place: at.map(|at| (at + 1, waiting.len())),
+        partition: partition.to_owned(),
         facts: vec![("Limits".into(), format!("{partition}: time 1-00:00:00"))],
     })
 }
