@@ -154,6 +154,7 @@ pub fn plain(state: &str) -> String {
         // That is how a cloud node waits, and nothing else needs to be known of it.
         ("idle", Some(('~', _))) => "powered down: it starts when a job needs it".to_owned(),
         ("idle", Some(('#', _))) => "starting: it takes jobs once it is set up".to_owned(),
+        ("drain", Some(('!' | '%', more))) => format!("{more}; it takes no jobs until then"),
         (_, Some((_, more))) => format!("{words}; {more}"),
         (_, None) => (*words).to_owned(),
     }

@@ -71,10 +71,10 @@ fn launch(message: &str) -> Option<String> {
         return Some(format!("EC2 launched {}", names(instances)));
     }
     if let Some(nodes) = after("Successfully launched nodes ") {
-        return Some(format!("{} boot and set themselves up", names(nodes)));
+        return Some(format!("launched, and being set up: {}", names(nodes)));
     }
     if let Some(nodes) = after("Failed to launch following nodes, setting nodes to DOWN: ") {
-        return Some(format!("{} could not be launched", names(nodes)));
+        return Some(format!("not launched: {}", names(nodes)));
     }
     let refused = ["Failed RunInstances request (", "Failed CreateFleet request (", "Error in CreateFleet request ("];
     let why = refused.iter().find_map(|start| after(start))?.split_once("): ")?.1;
@@ -84,7 +84,7 @@ fn launch(message: &str) -> Option<String> {
 /// A message of clustermgtd.
 fn watched(message: &str, partition: &str) -> Option<String> {
     if let Some(nodes) = message.strip_prefix("Found the following bootstrap failure nodes: ") {
-        return Some(format!("{} did not set themselves up", names(nodes)));
+        return Some(format!("could not be set up: {}", names(nodes)));
     }
     if let Some(why) = message.strip_prefix("Node bootstrap error: ") {
         return Some(why.split(", node state").next().unwrap_or(why).to_owned());
@@ -136,7 +136,7 @@ mod tests {
                 "EC2 is asked for gpu-dy-p4d-[1-2]",
                 "EC2 refused: InsufficientInstanceCapacity: We currently do not have sufficient p4d.24xlarge capacity in the Availability Zone you \
                  requested (eu-west-1a).",
-                "gpu-dy-p4d-1 and gpu-dy-p4d-2 could not be launched",
+                "not launched: gpu-dy-p4d-1 and gpu-dy-p4d-2",
                 "without capacity: EC2 is asked again 10 minutes after it refused",
             ]
         );
@@ -151,9 +151,9 @@ mod tests {
         assert_eq!(
             last,
             [
-                "compute-dy-c5large-1 did not set themselves up",
+                "could not be set up: compute-dy-c5large-1",
                 "Resume timeout expires for node compute-dy-c5large-1(10.0.16.31)",
-                "compute-dy-c5large-1 and compute-dy-c5large-2 boot and set themselves up",
+                "launched, and being set up: compute-dy-c5large-1 and compute-dy-c5large-2",
             ]
         );
     }

@@ -144,6 +144,11 @@ fn state(full: &str) -> (String, NodePhase) {
         }
     };
     let phase = match (word, sign) {
+        // Slurm drains what it shall power down until that is done.
+        ("drain" | "idle", "%" | "!") => NodePhase::PoweringDown,
+        // Jobs wait for it already, or somebody asked for it: it is about to start.
+        ("alloc" | "mix" | "comp", "~") => NodePhase::PoweringUp,
+        ("idle", "~") if has("POWER_UP") => NodePhase::PoweringUp,
         // Capacity that could not be had is a node's trouble even while it seems to power up.
         ("down" | "fail" | "error" | "inval" | "drain", _) => NodePhase::Down,
         ("drng" | "failg", _) => NodePhase::Draining,
@@ -201,6 +206,10 @@ mod tests {
     #[case("MIXED+DRAIN+REBOOT_REQUESTED", "drng@", NodePhase::Draining)]
     #[case("MIXED+CLOUD+POWER_DOWN", "mix!", NodePhase::Draining)]
     #[case("DOWN+CLOUD+POWERING_DOWN", "down%", NodePhase::Down)]
+    #[case("IDLE+CLOUD+DRAIN+POWER_DOWN", "drain!", NodePhase::PoweringDown)]
+    #[case("MIXED+CLOUD+DRAIN+POWER_DOWN", "drng!", NodePhase::Draining)]
+    #[case("MIXED+CLOUD+POWERED_DOWN", "mix~", NodePhase::PoweringUp)]
+    #[case("IDLE+CLOUD+POWER_UP+POWERED_DOWN+NOT_RESPONDING", "idle~", NodePhase::PoweringUp)]
     #[case("IDLE+FAIL", "fail", NodePhase::Down)]
     #[case("ALLOCATED+FAIL+NOT_RESPONDING", "failg*", NodePhase::Draining)]
     #[case("IDLE+DYNAMIC_NORM+EXTERNAL", "idle", NodePhase::Idle)]

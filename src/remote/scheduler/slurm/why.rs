@@ -151,7 +151,7 @@ mod tests {
         let why = told(&[&configuring, "", "", "", &of(NODES, "compute"), "", RESUME, ""]);
         assert!(why.plain.contains("compute-dy-c5large-1, and they are being started"), "{}", why.plain);
         let facts = facts(&why);
-        assert!(facts.contains("Starting: compute-dy-c5large-1\n") && facts.contains("boot and set themselves up"), "{facts}");
+        assert!(facts.contains("Starting: compute-dy-c5large-1\n") && facts.contains("launched, and being set up"), "{facts}");
         assert!(!facts.contains("EC2 refused"), "another queue's trouble: {facts}");
     }
 
