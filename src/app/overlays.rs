@@ -1,26 +1,39 @@
 //! What lies above the panes for a while. Each covers as little as it needs, closes with Esc and loses nothing that was typed.
 
+mod ask;
 mod confirm;
+mod depends;
 mod details;
 mod fetch;
 mod help;
+mod menu;
 mod messages;
+mod node;
 mod palette;
 mod picker;
 mod prompt;
+mod scroll;
+mod signals;
 mod streams;
 mod submit;
+mod why;
 
+pub(super) use ask::{Ask, Then};
 pub(super) use confirm::Confirm;
+pub(super) use depends::Depends;
 pub(super) use details::Details;
 pub(super) use fetch::FetchForm;
 pub(super) use help::Help;
+pub(super) use menu::VerbMenu;
 pub(super) use messages::Messages;
+pub(super) use node::NodeSheet;
 pub(super) use palette::Palette;
 pub(super) use picker::Picker;
 pub(super) use prompt::PromptForm;
+pub(super) use signals::Signals;
 pub(super) use streams::Streams;
 pub(super) use submit::SubmitForm;
+pub(super) use why::Why;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

@@ -34,6 +34,8 @@ pub(super) struct Look<'a> {
     pub(super) refresh: &'a Refresh,
     pub(super) zone: &'a TimeZone,
     pub(super) paused: bool,
+    /// Columns and rows of the whole screen.
+    pub(super) size: (u16, u16),
 }
 
 impl Look<'_> {

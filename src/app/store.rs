@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Answer, Cluster, ClusterId, Failure, JobDetail, JobId, JobTable, Link, LogStream, NodeTable, Query, Scope, Source};
+use crate::model::{
+    Answer, Cluster, ClusterId, Failure, JobDetail, JobId, JobTable, Link, LogStream, NodeTable, Query, Scope, Source, Why,
+};
 
 /// What is known about one question.
 #[derive(Clone, Debug, Default)]
@@ -34,10 +36,12 @@ const KEPT: usize = 64;
 
 impl Store {
     pub(super) fn put(&mut self, query: Query, result: Result<Answer, Failure>, now: Duration) {
-        let passing = matches!(query, Query::Detail { .. } | Query::Folder { .. } | Query::Preview { .. });
+        let passing = matches!(query, Query::Detail { .. } | Query::Why { .. } | Query::Folder { .. } | Query::Preview { .. });
         if passing && self.slots.len() > KEPT {
-            let oldest =
-                self.slots.iter().filter(|(q, _)| matches!(q, Query::Detail { .. } | Query::Folder { .. } | Query::Preview { .. }));
+            let oldest = self
+                .slots
+                .iter()
+                .filter(|(q, _)| matches!(q, Query::Detail { .. } | Query::Why { .. } | Query::Folder { .. } | Query::Preview { .. }));
             if let Some(oldest) = oldest.min_by_key(|(_, slot)| slot.at).map(|(q, _)| q.clone()) {
                 self.slots.remove(&oldest);
             }
@@ -107,6 +111,13 @@ impl Store {
     pub(super) fn detail(&self, cluster: &ClusterId, job: &JobId) -> Option<&JobDetail> {
         match self.answer(&Query::Detail { cluster: cluster.clone(), job: job.clone() }) {
             Some(Answer::Detail(detail)) => Some(detail),
+            _ => None,
+        }
+    }
+
+    pub(super) fn why(&self, cluster: &ClusterId, job: &JobId) -> Option<&Why> {
+        match self.answer(&Query::Why { cluster: cluster.clone(), job: job.clone() }) {
+            Some(Answer::Why(why)) => Some(why),
             _ => None,
         }
     }

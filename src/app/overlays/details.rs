@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use super::{Intent, Look, Overlay, cells, sheet};
 use crate::app::panes::wrapped;
 use crate::model::duration::slurm;
-use crate::model::{Cadence, Cluster, ClusterId, Job, JobId, Node, Query};
+use crate::model::{Cadence, Cluster, ClusterId, Job, JobId, Query};
 use crate::protocol::{Action, Chord, Effect};
 use crate::ui::{Tone, put};
 
@@ -42,26 +42,6 @@ impl Details {
             ("Directory", Some(job.work_dir().to_owned())),
         ];
         Self { title: format!("Job {}", job.id()), known: known(&fields), job: Some((cluster, job.job_id())), top: 0 }
-    }
-
-    /// A node and the instance behind it.
-    pub(in crate::app) fn node(node: &Node) -> Self {
-        let fields = [
-            ("State", Some(node.state.clone())),
-            ("Reason", node.reason.clone()),
-            ("Since", node.reason_since.map(|t| t.to_string())),
-            ("Partitions", Some(node.partitions.join(", "))),
-            ("CPUs", Some(format!("{} of {} in use", node.cpus_used, node.cpus))),
-            ("Load", node.load.map(|l| format!("{l:.2}"))),
-            ("Memory", Some(format!("{} of {} MB held by jobs", node.memory_used_mb, node.memory_mb))),
-            ("GRES", node.gres.clone()),
-            ("Features", Some(node.features.join(", "))),
-            ("Address", node.address.clone()),
-            ("Instance", node.instance_id.clone()),
-            ("Type", node.instance_type.clone()),
-            ("EC2 state", node.instance_state.clone()),
-        ];
-        Self { title: format!("Node {}", node.name), known: known(&fields), job: None, top: 0 }
     }
 
     /// A cluster and its head node.
