@@ -126,10 +126,6 @@ fn every_waiting_job_can_be_explained_and_a_lack_of_capacity_is() {
     for seed in 1..6 {
         let mut world = world(seed, 200);
         world.advance(120.0);
-        println!(
-            "{seed}: {:?}",
-            world.nodes.iter().filter(|n| matches!(n.power, Power::NoCapacity(_))).map(|n| n.name()).collect::<Vec<_>>()
-        );
         let table = answers::jobs(&world, false);
         for job in table.iter().filter(|job| job.state() == JobState::Pending) {
             let why = why::why(&world, &job.job_id()).unwrap();

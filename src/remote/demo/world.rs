@@ -176,6 +176,7 @@ impl World {
                     boots: u32::from(fixed),
                     drain: None,
                     leave: None,
+                    scarce,
                 });
             }
         }
