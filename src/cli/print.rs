@@ -92,6 +92,7 @@ pub(super) fn node(node: &Node) -> Value {
         "state_plain": known(&crate::model::node::plain(&node.state)),
         "partitions": node.partitions,
         "reason": node.reason,
+        "reason_plain": node.reason_plain,
         "reason_since": node.reason_since.map(|t| t.to_string()),
         "reason_by": node.reason_by,
         "cpus": node.cpus,

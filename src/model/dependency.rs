@@ -32,7 +32,7 @@ impl Dependency<'_> {
         match self.kind {
             "after" => "after it has started",
             "afterany" => "after it has ended, however it ended",
-            "afterok" => "after it has ended well, with exit code 0",
+            "afterok" => "after it has ended well",
             "afternotok" => "after it has failed",
             "aftercorr" => "each task after the same task of it has ended well",
             "afterburstbuffer" => "after its data have left the burst buffer",

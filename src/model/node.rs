@@ -49,6 +49,8 @@ pub struct Node {
     pub partitions: Vec<String>,
     /// Why it is in this state, in the scheduler's words.
     pub reason: Option<String>,
+    /// What that means and what helps, where it is known.
+    pub reason_plain: Option<String>,
     /// When that reason was set.
     pub reason_since: Option<Timestamp>,
     /// Who set that reason.
@@ -88,6 +90,7 @@ impl Node {
             phase,
             partitions: Vec::new(),
             reason: None,
+            reason_plain: None,
             reason_since: None,
             reason_by: None,
             cpus: 0,

@@ -15,6 +15,7 @@ use super::host::Said;
 use slurm::Slurm;
 
 pub(crate) use paths::Fill;
+pub(crate) use slurm::capacity::plain as plain_reason;
 pub(crate) use slurm::explain::{Known, explain};
 
 /// Reads what a script printed. The failure's place may be left empty: the caller knows it.

@@ -6,3 +6,4 @@ mod flows;
 mod screens;
 mod stage;
 mod tidy;
+mod verbs;

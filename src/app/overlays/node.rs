@@ -26,8 +26,11 @@ pub(in crate::app) struct NodeSheet {
 }
 
 /// The signs behind a state, for who meets them for the first time.
-const LEGEND: &str = "~ powered down   # starting   % powering down   ! powers down after its jobs   * does not answer   $ maintenance   \
-                      @ reboots after its jobs   ^ rebooting   - planned   + jobs ending";
+const LEGEND: [&str; 3] = [
+    "~ powered down   # starting   % powering down   * no answer",
+    "! powers down after its jobs   @ reboots after them   ^ rebooting",
+    "$ maintenance   - planned for another job   + jobs are ending",
+];
 
 impl NodeSheet {
     /// With the jobs on it, as far as the queue that is shown tells; `all` says that it shows everybody's.
@@ -61,6 +64,7 @@ impl NodeSheet {
         let mut out = vec![
             ("State", state, if bad { Tone::Bad } else { Tone::Plain }),
             ("Reason", node.reason.clone().unwrap_or_default(), if bad { Tone::Bad } else { Tone::Plain }),
+            ("Means", node.reason_plain.clone().unwrap_or_default(), Tone::Plain),
             ("Set", since.unwrap_or_default(), Tone::Plain),
             ("Partitions", node.partitions.join(", "), Tone::Plain),
             ("CPUs", held(node.cpus_used.into(), node.cpus.into(), ""), Tone::Plain),
@@ -82,7 +86,7 @@ impl NodeSheet {
             jobs => out.extend(jobs.iter().enumerate().map(|(i, job)| (if i == 0 { whose } else { "" }, job.clone(), Tone::Plain))),
         }
         out.push(("", String::new(), Tone::Dim));
-        out.push(("Signs", LEGEND.to_owned(), Tone::Dim));
+        out.extend(LEGEND.iter().enumerate().map(|(i, signs)| (if i == 0 { "Signs" } else { "" }, (*signs).to_owned(), Tone::Dim)));
         out
     }
 

@@ -231,6 +231,9 @@ impl Nodes {
 
     fn title(&self, look: &Look<'_>, focused: bool) -> Vec<(String, ratatui::style::Style)> {
         let mut title = vec![("2 Nodes".to_owned(), look.style(if focused { Tone::Focus } else { Tone::Strong }))];
+        if !self.marks.is_empty() {
+            title.push((format!(" · {} marked", self.marks.len()), look.style(Tone::Key)));
+        }
         if let Some(table) = &self.table {
             let counted = [
                 (table.up(), "up", Tone::Plain),
@@ -241,9 +244,6 @@ impl Nodes {
             for (n, word, tone) in counted.into_iter().filter(|(n, ..)| *n > 0) {
                 title.push((format!(" · {n} {word}"), look.style(tone)));
             }
-        }
-        if !self.marks.is_empty() {
-            title.push((format!(" · {} marked", self.marks.len()), look.style(Tone::Key)));
         }
         title
     }

@@ -110,7 +110,7 @@ fn is_held(job: &Job<'_>) -> bool {
 
 /// The keys that matter for the job under the cursor.
 pub(in crate::app) fn footer(job: Option<&Job<'_>>) -> Vec<Action> {
-    let (mut first, rest) = (vec![Action::Open], [Action::Launch, Action::Everyone, Action::Filter, Action::Verbs, Action::Sort]);
+    let (mut first, rest) = (vec![Action::Open], [Action::Launch, Action::Everyone, Action::Filter, Action::Sort]);
     match job {
         Some(job) if job.state().is_waiting() => {
             let hold = if is_held(job) { Action::Release } else { Action::Hold };
@@ -121,6 +121,7 @@ pub(in crate::app) fn footer(job: Option<&Job<'_>>) -> Vec<Action> {
         Some(_) => first.extend([Action::Cancel, Action::ShowLog, Action::Fetch]),
         None => {}
     }
+    first.extend(job.map(|_| Action::Verbs));
     first.extend(rest);
     first
 }

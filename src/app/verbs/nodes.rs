@@ -22,7 +22,7 @@ pub(in crate::app) fn on_nodes(action: Action, cluster: &ClusterId, nodes: &[&No
     let names: Vec<String> = fit.iter().map(|node| node.name.clone()).collect();
     let which = if names.len() == 1 { first.name.clone() } else { format!("{} nodes", thousands(names.len() as u64)) };
     let mut text = if names.len() == 1 {
-        format!("{}  {}.", first.name, described(first))
+        format!("{}{}.", first.name, described(first))
     } else {
         format!("{}.", several(names.iter().map(String::as_str), 4))
     };
@@ -91,9 +91,9 @@ fn obstacle(action: Action, node: &Node) -> Option<&'static str> {
 
 fn described(node: &Node) -> String {
     let plain = crate::model::node::plain(&node.state);
-    let words = if plain.is_empty() { node.state.clone() } else { format!("{}: {plain}", node.state) };
-    let of = if node.partitions.is_empty() { String::new() } else { format!(", in {}", node.partitions.join(", ")) };
-    format!("{words}{of}")
+    let words = if plain.is_empty() { node.state.clone() } else { format!("{} ({plain})", node.state) };
+    let of = if node.partitions.is_empty() { String::new() } else { format!(" of {}", node.partitions.join(", ")) };
+    format!("{of}: {words}")
 }
 
 /// The jobs on these nodes.

@@ -115,7 +115,7 @@ fn up(queue: &Queue<'_>, job: &Job<'_>, front: &str, seen: &mut BTreeSet<String>
         }
         let jobs = matching(queue, one);
         if jobs.is_empty() {
-            let gone = if queue.whole { "gone from the queue" } else { "not among your jobs: gone, or somebody else's" };
+            let gone = if queue.whole { "gone from the queue" } else { "gone, or somebody else's" };
             out.push(Leaf { words, ..plain(branch, format!("{}  {gone}", id(one)), Tone::Dim) });
             continue;
         }
@@ -164,7 +164,7 @@ fn id(one: &Dependency<'_>) -> String {
 fn starts(one: &Dependency<'_>) -> String {
     let never = if one.failed { ": cannot come true any more" } else { "" };
     let minutes = if one.minutes > 0 { format!("{} minutes ", one.minutes) } else { String::new() };
-    format!("starts {minutes}{}{never}", one.plain())
+    format!("{minutes}{}{never}", one.plain())
 }
 
 fn plain(branch: String, what: String, tone: Tone) -> Leaf {
@@ -260,14 +260,13 @@ mod tests {
             lines(&tree.waits_for),
             [
                 "4  post ○ PD",
-                "├─ 3  sweep 1 R 1 PD starts after it has ended well, with exit code 0",
-                "├─ 1  prep ✓ CD starts after it has ended, however it ended",
-                "├─ 99  gone from the queue  starts 5 minutes after it has started",
-                "└─ every earlier post  starts after every earlier job of the same name and owner has ended",
+                "├─ 3  sweep 1 R 1 PD after it has ended well",
+                "├─ 1  prep ✓ CD after it has ended, however it ended",
+                "├─ 99  gone from the queue  5 minutes after it has started",
+                "└─ every earlier post  after every earlier job of the same name and owner has ended",
             ]
         );
-        let waited =
-            ["└─ 5  report ○ PD starts after it has ended well, with exit code 0", "   └─ 5  report ○ PD starts after it has failed"];
+        let waited = ["└─ 5  report ○ PD after it has ended well", "   └─ 5  report ○ PD after it has failed"];
         assert_eq!(lines(&tree.waited_for), waited);
         assert_eq!(tree.never, "");
         let circle = Tree::grow("5", &[Some(jobs.clone()), None]);
@@ -281,7 +280,7 @@ mod tests {
     fn what_can_never_start_says_why() {
         let jobs = table(&[("1", "prep", JobState::Failed, ""), ("2", "train", JobState::Pending, "afterok:1(failed)")]);
         let tree = Tree::grow("2", &[Some(jobs), None]);
-        assert!(tree.never.contains("2 should start after 1 has ended well, with exit code 0, and 1 is FAILED."), "{}", tree.never);
+        assert!(tree.never.contains("2 should start after 1 has ended well, and 1 is FAILED."), "{}", tree.never);
         assert!(tree.never.contains("scontrol update JobId=2 Dependency="));
     }
 }

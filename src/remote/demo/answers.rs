@@ -12,6 +12,7 @@ use crate::model::{
     Cluster, ClusterId, ClusterKind, Directives, Failure, FailureKind, HeadNode, JobDetail, JobId, JobState, JobTable, NewJob, Node,
     NodePhase, NodeTable, Place, Receipt, SchedulerKind, Submission,
 };
+use crate::remote::scheduler::plain_reason;
 
 pub(super) const HOME: &str = "/home/you";
 
@@ -78,6 +79,7 @@ pub(super) fn nodes(world: &World) -> NodeTable {
             _ => None,
         };
         if let Some((reason, at, who)) = set {
+            out.reason_plain = plain_reason(&reason);
             (out.reason, out.reason_by) = (Some(reason), Some(who.to_owned()));
             out.reason_since = Timestamp::from_second(epoch + at).ok();
         }

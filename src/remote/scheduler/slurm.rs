@@ -4,7 +4,7 @@
 
 mod again;
 mod boot;
-mod capacity;
+pub(super) mod capacity;
 mod change;
 mod detail;
 pub(super) mod explain;

@@ -122,6 +122,11 @@ pub(super) fn capacity(reason: &str) -> Option<Capacity> {
     TEXTS.iter().find(|(part, ..)| reason.contains(part)).and_then(|(_, code, plain, advice)| made(code, plain, advice))
 }
 
+/// A node's reason in plain words, with what helps; `None` when somebody else set it.
+pub(crate) fn plain(reason: &str) -> Option<String> {
+    capacity(reason).map(|said| format!("{}. {}", said.plain, said.advice))
+}
+
 fn upper(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |c| c.to_uppercase().collect::<String>() + chars.as_str())

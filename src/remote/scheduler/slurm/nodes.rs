@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::capacity;
 use super::time::epoch;
 use crate::model::{Node, NodePhase, NodeTable};
 
@@ -50,6 +51,7 @@ fn node(line: &str) -> Option<Node> {
         let text = line[at + 8..].trim();
         let (reason, by) = text.rsplit_once(" [").unwrap_or((text, ""));
         node.reason = Some(reason.to_owned());
+        node.reason_plain = capacity::plain(reason);
         if let Some((who, at)) = by.trim_end_matches(']').rsplit_once('@') {
             node.reason_by = Some(who.to_owned()).filter(|who| !who.is_empty());
             node.reason_since = epoch(at).and_then(|s| Timestamp::from_second(s).ok());
