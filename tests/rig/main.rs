@@ -19,3 +19,4 @@ mod smoke;
 mod story;
 mod term_check;
 mod terminal;
+mod verbs;

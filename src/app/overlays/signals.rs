@@ -13,7 +13,7 @@ use crate::ui::{Cursor, Field, Tone, put};
 
 /// Name, meaning, whether it ends a process that does not handle it otherwise.
 const SIGNALS: [(&str, &str, bool); 9] = [
-    ("USR1", "whatever the script's trap does with it: often, write a checkpoint", false),
+    ("USR1", "what the script's trap does with it, often a checkpoint", false),
     ("USR2", "the same, for another purpose of the script's own", false),
     ("CONT", "go on after STOP or TSTP", false),
     ("TSTP", "pause; a program may refuse", false),
