@@ -47,7 +47,7 @@ pub(super) fn on_jobs(action: Action, cluster: &ClusterId, targets: &[Target<'_>
         Action::Why => vec![Intent::Open(Box::new(Why::new(cluster.clone(), id.clone(), job.name())))],
         Action::Verbs => {
             let which = fit::menu(targets);
-            vec![Intent::Open(Box::new(VerbMenu::new(cluster.clone(), words::title(targets.iter()), which)))]
+            vec![Intent::Open(Box::new(VerbMenu::new(cluster.clone(), words::title(&targets.iter()), which)))]
         }
         Action::Cancel
         | Action::Signal
@@ -67,7 +67,7 @@ fn change(action: Action, cluster: &ClusterId, targets: &[Target<'_>]) -> Vec<In
     if sorted.fit.is_empty() {
         return vec![Intent::Note(Notice::plain(words::none(&sorted)))];
     }
-    let subject = Subject { cluster, which: words::which(sorted.fit.iter().copied()), sorted: &sorted };
+    let subject = Subject { cluster, which: words::which(&sorted.fit.iter().copied()), sorted: &sorted };
     match action {
         Action::Cancel => subject.dangerous("Cancel", JobChange::Cancel, &words::cancelling(&sorted.fit), "cancel"),
         Action::Requeue => subject.dangerous("Requeue", JobChange::Requeue, &words::requeueing(&sorted.fit), "requeue"),
@@ -88,6 +88,9 @@ fn change(action: Action, cluster: &ClusterId, targets: &[Target<'_>]) -> Vec<In
         _ => Vec::new(),
     }
 }
+
+/// Makes a change of what was typed, or says what is wrong with it.
+type Read = fn(&str) -> Result<JobChange, String>;
 
 /// The jobs that a verb applies to.
 struct Subject<'a> {
@@ -123,7 +126,7 @@ impl Subject<'_> {
         vec![Intent::Open(Box::new(Confirm::harmless(title, self.text(effect), &yes, self.run(change))))]
     }
 
-    fn ask(&self, title: &str, label: &'static str, value: String, read: fn(&str) -> Result<JobChange, String>, text: &str) -> Vec<Intent> {
+    fn ask(&self, title: &str, label: &'static str, value: String, read: Read, text: &str) -> Vec<Intent> {
         let then = Then::Jobs { cluster: self.cluster.clone(), jobs: self.jobs(), which: self.which.clone(), read };
         vec![Intent::Open(Box::new(Ask::new(format!("{title} {}", self.which), self.text(text), label, value, then)))]
     }
@@ -138,7 +141,7 @@ impl Subject<'_> {
             _ => String::new(),
         };
         let arrays = self.sorted.fit.iter().any(|target| words::is_many(target));
-        let (read, forms): (fn(&str) -> Result<JobChange, String>, _) = if arrays {
+        let (read, forms): (Read, _) = if arrays {
             (whole_limit, "90 (minutes), 2:00:00 or 1-12:00:00: a whole array takes no +30.")
         } else {
             (JobChange::time_limit, "90 (minutes), 2:00:00, 1-12:00:00, or +30 for half an hour more.")

@@ -196,9 +196,9 @@ impl Nodes {
             Action::MarkNodes => {
                 let shown: Vec<String> = self.rows.iter().filter_map(|row| self.node(*row)).map(|node| node.name.clone()).collect();
                 if self.marks.is_empty() {
-                    self.marks.extend(shown)
+                    self.marks.extend(shown);
                 } else {
-                    self.marks.clear()
+                    self.marks.clear();
                 }
                 Vec::new()
             }

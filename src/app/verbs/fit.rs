@@ -84,8 +84,9 @@ fn obstacle(action: Action, target: &Target<'_>) -> Option<&'static str> {
     let ended = state.is_over().then_some("has ended already");
     // Of a whole array one row speaks for all: whether a task of it fits is for the scheduler to say.
     if target.tasks > 1 && !target.id.as_str().contains('_') {
-        return ended
-            .filter(|_| !matches!(action, Action::Requeue) && needs(action).is_some_and(|verb| verb != Verb::Rerun && verb != Verb::Why));
+        let alive =
+            [Action::Cancel, Action::Signal, Action::Hold, Action::Release, Action::TimeLimit, Action::Nice, Action::ToTop, Action::Attach];
+        return ended.filter(|_| alive.contains(&action));
     }
     match action {
         Action::Cancel | Action::TimeLimit => ended,

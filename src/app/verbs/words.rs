@@ -33,7 +33,7 @@ fn tasks(target: &Target<'_>) -> usize {
 }
 
 /// `job 101`, `task 7_3`, `array 7, 100 tasks`, `3 jobs`.
-pub(super) fn which<'a>(targets: impl ExactSizeIterator<Item = &'a Target<'a>> + Clone) -> String {
+pub(super) fn which<'a>(targets: &(impl ExactSizeIterator<Item = &'a Target<'a>> + Clone)) -> String {
     let all: usize = targets.clone().map(tasks).sum();
     let mut some = targets.clone();
     match (some.next(), some.next()) {
@@ -52,7 +52,7 @@ pub(super) fn which<'a>(targets: impl ExactSizeIterator<Item = &'a Target<'a>> +
 }
 
 /// The same as a heading.
-pub(super) fn title<'a>(targets: impl ExactSizeIterator<Item = &'a Target<'a>> + Clone) -> String {
+pub(super) fn title<'a>(targets: &(impl ExactSizeIterator<Item = &'a Target<'a>> + Clone)) -> String {
     let name = if targets.len() == 1 { targets.clone().next().map_or("", |t| t.job.name()) } else { "" };
     let which = which(targets);
     let mut chars = which.chars();
@@ -185,5 +185,73 @@ pub(super) fn doing(change: &JobChange, which: &str) -> String {
         JobChange::TimeLimit(_) => format!("changing the time limit of {which}"),
         JobChange::Nice(_) => format!("changing the nice value of {which}"),
         JobChange::Top => format!("moving {which} to the top"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{JobId, JobTable, NewJob};
+    use crate::protocol::Action;
+
+    fn table() -> JobTable {
+        let mut table = JobTable::default();
+        let mut push = |id: &str, name: &str, state: JobState, tasks: &str, user: &str| {
+            let waits = state.is_waiting();
+            table.push(&NewJob {
+                id,
+                name,
+                user,
+                partition: if waits { "gpu" } else { "compute" },
+                array_job_id: if tasks.is_empty() { "" } else { "7" },
+                array_task_id: tasks,
+                state: Some(state),
+                node_list: if waits { "" } else { "n-[1-2]" },
+                time_used: Some(if waits { 0 } else { 3_725 }),
+                ..NewJob::default()
+            });
+        };
+        push("101", "train", JobState::Running, "", "me");
+        push("102", "post", JobState::Pending, "", "ann");
+        push("7_[2-9,12%4]", "sweep", JobState::Pending, "2-9,12%4", "me");
+        push("99", "prep", JobState::Failed, "", "me");
+        table
+    }
+
+    fn targets(table: &JobTable) -> Vec<Target<'_>> {
+        let target = |i: usize| table.get(i).map(|job| Target { id: job.job_id(), job, tasks: 1 });
+        let mut all: Vec<Target<'_>> = (0..table.len()).filter_map(target).collect();
+        let whole = all[2].clone();
+        all.push(Target { id: JobId::new("7"), tasks: 100, ..whole });
+        all
+    }
+
+    #[test]
+    fn everything_a_verb_will_touch_is_named() {
+        let table = table();
+        let all = targets(&table);
+        let one = |i: usize| which(&all[i..=i].iter());
+        assert_eq!([0, 2, 4].map(one), ["job 101", "9 waiting tasks of array 7", "array 7, 100 tasks"]);
+        assert_eq!((which(&all[..2].iter()), which(&all[..3].iter())), ("2 jobs".to_owned(), "3 jobs and arrays, 11 tasks".to_owned()));
+        assert_eq!(title(&all[4..].iter()), "Array 7, 100 tasks · sweep");
+        let sorted = Sorted::new(Action::Cancel, &all);
+        assert_eq!(
+            named(&sorted.fit, &ClusterId::new("a/b/prod")),
+            "1 runs, 3 wait: 101 train, 102 post, 7_[2-9,12%4] sweep (9 tasks) and 7 sweep (100 tasks).\nOf ann and me in compute and gpu on prod."
+        );
+        assert_eq!(
+            cancelling(&sorted.fit),
+            "101 has run for 1:02:05 on n-[1-2]. Their processes are ended and what they have not written is lost. Of an array all tasks are cancelled, \
+             those that run and those that wait."
+        );
+        assert_eq!(left(&sorted.left), "Left out: 99, which has ended already.");
+        let sorted = Sorted::new(Action::Hold, &all[..1]);
+        assert_eq!((sorted.fit.len(), none(&sorted)), (0, "Job 101 has started already.".to_owned()));
+        let sorted = Sorted::new(Action::Signal, &all);
+        assert_eq!(sorted.fit.iter().map(|t| t.id.as_str()).collect::<Vec<_>>(), ["101", "7"], "a whole array may have tasks that run");
+        assert_eq!(
+            left(&sorted.left),
+            "Left out: 102, which has not started, 7_[2-9,12%4], which has not started and 99, which has ended already."
+        );
     }
 }

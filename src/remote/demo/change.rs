@@ -87,7 +87,7 @@ fn one(world: &mut World, change: &JobChange, number: u32) -> Result<(), &'stati
             };
         }
         JobChange::Nice(nice) => job.nice = *nice,
-        JobChange::Top => world.to_top(number),
+        JobChange::Top => world.move_up(number),
     }
     Ok(())
 }

@@ -525,7 +525,7 @@ impl World {
     }
 
     /// Moves a waiting job before all others of its queue.
-    pub(super) fn to_top(&mut self, id: u32) {
+    pub(super) fn move_up(&mut self, id: u32) {
         let Some(job) = self.jobs.get(&id) else { return };
         let queue = &mut self.waiting[usize::from(job.queue)];
         queue.retain(|other| *other != id);
