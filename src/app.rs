@@ -166,7 +166,11 @@ impl App {
                 return intents;
             }
             (Query::Jobs { cluster, scope }, Ok(answer @ Answer::Jobs(table))) if self.is_shown(&query, answer) => {
+                self.queue_arrived(table, *scope);
                 intents.push(self.jobs.arrange((cluster.clone(), *scope), table.clone()));
+                for overlay in &mut self.overlays {
+                    overlay.answered(&query, &result);
+                }
             }
             (Query::Folder { .. } | Query::Preview { .. } | Query::Again { .. } | Query::Shell { .. } | Query::History { .. }, _) => {
                 intents.extend(self.tell_overlays(&query, &result));

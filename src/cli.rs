@@ -126,6 +126,12 @@ pub enum Verb {
         #[arg(required = true, value_name = "ID")]
         jobs: Vec<String>,
     },
+    /// Move jobs before all others of their owner
+    Top {
+        /// Job ids
+        #[arg(required = true, value_name = "ID")]
+        jobs: Vec<String>,
+    },
     /// Say why a job does not run, and what would make it start
     Why {
         /// The job
@@ -201,6 +207,24 @@ pub enum Verb {
     },
     /// Put nodes into service again
     Resume {
+        /// Nodes
+        #[arg(required = true, value_name = "NODE")]
+        nodes: Vec<String>,
+    },
+    /// Reboot nodes as soon as their jobs have ended
+    Reboot {
+        /// Nodes
+        #[arg(required = true, value_name = "NODE")]
+        nodes: Vec<String>,
+    },
+    /// Start the machines behind nodes
+    PowerUp {
+        /// Nodes
+        #[arg(required = true, value_name = "NODE")]
+        nodes: Vec<String>,
+    },
+    /// Stop the machines behind nodes once their jobs have ended
+    PowerDown {
         /// Nodes
         #[arg(required = true, value_name = "NODE")]
         nodes: Vec<String>,

@@ -6,7 +6,8 @@ use super::App;
 use super::intent::Intent;
 use super::notices::Notice;
 use super::overlays::Confirm;
-use crate::model::{Command, Existing, LogSource, Progress, Query, Receipt};
+use crate::model::text::several;
+use crate::model::{Command, Existing, JobId, LogSource, Progress, Query, Receipt, Refusals};
 use crate::protocol::{CommandId, Effect};
 
 /// One command under way.
@@ -94,8 +95,17 @@ impl App {
                 vec![Intent::Note(Notice::plain("Given up.")), Intent::Effect(Effect::Refresh(Query::Outbox))]
             }
             (Receipt::Saved(path), _) => vec![Intent::Note(Notice::good(format!("Saved in {}.", path.display())))],
-            (Receipt::Changed { asked, refused }, Command::Change { .. } | Command::ChangeNodes { .. }) => {
-                vec![Intent::Note(changed(&under.words, asked, &refused)), self.refresh_jobs()]
+            (Receipt::Changed { refused, .. }, Command::Change { cluster, change, jobs }) => {
+                let names: Vec<&str> = jobs.iter().map(JobId::as_str).collect();
+                let queue = Query::Jobs { cluster, scope: self.jobs.scope() };
+                vec![Intent::Note(changed(&names, &refused, |what| change.told(what))), Intent::Effect(Effect::Refresh(queue))]
+            }
+            (Receipt::Changed { refused, .. }, Command::ChangeNodes { cluster, change, nodes }) => {
+                let names: Vec<&str> = nodes.iter().map(String::as_str).collect();
+                vec![
+                    Intent::Note(changed(&names, &refused, |what| change.told(what))),
+                    Intent::Effect(Effect::Refresh(Query::Nodes(cluster))),
+                ]
             }
             (Receipt::Fetched { dest, files, bytes }, _) => {
                 let size = crate::model::duration::bytes(bytes);
@@ -127,13 +137,14 @@ impl App {
     }
 }
 
-/// What to say of a change: all of it done, or what was refused and why.
-fn changed(words: &str, asked: usize, refused: &crate::model::Refusals) -> Notice {
+/// What to say of a change: to what it was done, and what was refused, one by one.
+fn changed(asked: &[&str], refused: &Refusals, told: impl Fn(&str) -> String) -> Notice {
+    let done: Vec<&str> = asked.iter().copied().filter(|name| refused.iter().all(|(bad, _)| bad != name)).collect();
+    let told = told(&several(done.into_iter(), 4));
     if refused.is_empty() {
-        return Notice::good(format!("Done: {words}."));
+        return Notice::good(told);
     }
-    let each: Vec<String> = refused.iter().take(5).map(|(name, why)| format!("{name}: {why}")).collect();
-    let rest = if refused.len() > 5 { format!("; and {} more", refused.len() - 5) } else { String::new() };
-    let text = format!("{words}: {} of {asked} refused. {}{rest}", refused.len(), each.join("; "));
+    let each: Vec<String> = refused.iter().map(|(name, why)| format!("{name}: {why}")).collect();
+    let text = format!("{told} Refused: {}.", several(each.iter().map(String::as_str), 5));
     Notice { tone: crate::ui::Tone::Waits, text, hint: String::new() }
 }

@@ -7,6 +7,7 @@ use ratatui::style::Style;
 use super::App;
 use super::layout::Pane;
 use super::panes::Look;
+use super::verbs;
 use crate::model::{ClusterKind, Link, Query};
 use crate::protocol::Action;
 use crate::ui::{Tone, put, width};
@@ -96,23 +97,16 @@ impl App {
         } else if self.typing.is_some() {
             keys.extend([("⏎", "keep"), ("esc", "clear")].map(|(k, w)| (k.to_owned(), w.to_owned())));
         } else {
-            let actions: &[Action] = match self.focus {
-                Pane::Clusters => &[Action::Open, Action::Launch, Action::Streams, Action::Refresh, Action::Zoom],
-                Pane::Nodes => &[Action::Open, Action::Filter, Action::Copy, Action::Launch, Action::Zoom],
-                Pane::Jobs => &[
-                    Action::Open,
-                    Action::Launch,
-                    Action::Cancel,
-                    Action::Fetch,
-                    Action::ShowLog,
-                    Action::Everyone,
-                    Action::Filter,
-                    Action::Sort,
-                ],
+            let mut actions: Vec<Action> = match self.focus {
+                Pane::Clusters => vec![Action::Open, Action::Launch, Action::Streams, Action::Refresh, Action::Zoom],
+                Pane::Nodes => verbs::node_footer(self.nodes.selected()),
+                Pane::Jobs => verbs::footer(self.jobs.selected().map(|(_, job)| job).as_ref()),
                 Pane::Logs => {
-                    &[Action::Follow, Action::Filter, Action::NextHit, Action::LogOther, Action::Wrap, Action::Streams, Action::Zoom]
+                    vec![Action::Follow, Action::Filter, Action::NextHit, Action::LogOther, Action::Wrap, Action::Streams, Action::Zoom]
                 }
             };
+            let offer = self.offer();
+            actions.retain(|action| verbs::offered(*action, offer));
             let word = |action: Action| match (action, self.focus) {
                 (Action::Open, Pane::Clusters) => "choose",
                 (Action::Open, _) => "details",

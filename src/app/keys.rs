@@ -105,7 +105,7 @@ impl App {
                 if row == area.y {
                     return Vec::new();
                 }
-                let line = usize::from(row - area.y - 1);
+                let line = usize::from(row - area.y - 1).saturating_sub(usize::from(pane == Pane::Nodes && layout.heading(pane)));
                 match pane {
                     Pane::Clusters => return self.clusters.click(line),
                     Pane::Nodes => self.nodes.click(line),
@@ -125,7 +125,11 @@ impl App {
         let rows = self.layout().rows(pane);
         match pane {
             Pane::Clusters => self.clusters.act(action, rows, self.active.as_ref()),
-            Pane::Nodes => self.nodes.act(action, rows),
+            Pane::Nodes => {
+                let intents = self.nodes.act(action, rows, self.active.as_ref());
+                self.nodes.settle(rows);
+                intents
+            }
             Pane::Jobs => {
                 let scope = self.jobs.scope();
                 let mut intents = self.jobs.act(action, rows, &self.settings.folder);
@@ -140,6 +144,9 @@ impl App {
 
     /// Does what a key, the palette or an overlay asked for.
     pub(super) fn act(&mut self, action: Action) -> Vec<Intent> {
+        if let Some(refusal) = self.refuses(action) {
+            return vec![refusal];
+        }
         match action {
             Action::Quit => vec![Intent::Effect(Effect::Quit)],
             Action::Help => vec![Intent::Open(Box::new(Help::default()))],
@@ -153,7 +160,7 @@ impl App {
             Action::PreviousPane => self.focus_on(self.focus.after(3)),
             Action::Zoom => {
                 self.zoomed = !self.zoomed;
-                Vec::new()
+                self.settle()
             }
             Action::Pause => {
                 self.paused = !self.paused;
@@ -192,7 +199,14 @@ impl App {
             // The verbs on a job mean the selected job wherever the focus is, for the palette and for other panes' keys.
             Action::Cancel | Action::Fetch | Action::Everyone | Action::ShowLog | Action::OtherOutput => self.act_in(Pane::Jobs, action),
             Action::LogOther | Action::Follow | Action::Wrap | Action::NextHit | Action::PreviousHit => self.act_in(Pane::Logs, action),
-            _ => self.act_in(self.focus, action),
+            Action::CancelMine => self.cancel_mine(),
+            Action::Depends => self.depends(),
+            // What belongs to a pane is meant there, be it asked for by the palette, by a menu or from another pane.
+            _ => match action.row().area {
+                Area::Jobs => self.act_in(Pane::Jobs, action),
+                Area::Nodes => self.act_in(Pane::Nodes, action),
+                Area::Everywhere | Area::List | Area::Clusters | Area::Logs | Area::Picker => self.act_in(self.focus, action),
+            },
         }
     }
 
@@ -206,13 +220,16 @@ impl App {
         if self.notices.dismiss(self.clock.since_start) {
             return Vec::new();
         }
+        if self.focus == Pane::Nodes && self.nodes.unmark() {
+            return Vec::new();
+        }
         if !self.filter().is_empty() {
             return self.filtered("");
         }
         if self.zoomed {
             self.zoomed = false;
         }
-        Vec::new()
+        self.settle()
     }
 
     fn refresh_all(&mut self) -> Vec<Intent> {
@@ -236,6 +253,7 @@ impl App {
         let layout = self.layout();
         self.jobs.settle(layout.rows(Pane::Jobs));
         self.nodes.settle(layout.rows(Pane::Nodes));
+        self.nodes.spread(layout.heading(Pane::Nodes));
         Vec::new()
     }
 
@@ -317,6 +335,12 @@ impl App {
         {
             self.nodes.refill(self.store.nodes(cluster).cloned());
         }
+    }
+
+    /// The queue that is shown arrived: the nodes pane tells from it which jobs are where.
+    pub(super) fn queue_arrived(&mut self, table: &std::sync::Arc<crate::model::JobTable>, scope: Scope) {
+        let wide = self.layout().heading(Pane::Nodes);
+        self.nodes.know(table.clone(), scope == Scope::All, wide);
     }
 
     /// The table that the jobs pane shows, if the store has it.

@@ -46,6 +46,8 @@ pub(super) struct Layout {
 }
 
 const LEFT: u16 = 44;
+/// From this width on a list becomes a table.
+pub(super) const WIDE: u16 = 76;
 
 impl Layout {
     pub(super) fn new((width, height): (u16, u16), focus: Pane, zoomed: bool) -> Self {
@@ -86,8 +88,17 @@ impl Layout {
 
     /// Rows of content that a pane shows: its frame and, in tables, its heading are not counted.
     pub(super) fn rows(&self, pane: Pane) -> usize {
-        let heading = u16::from(pane == Pane::Jobs);
+        let heading = u16::from(self.heading(pane));
         self.area(pane).map_or(1, |area| usize::from(area.height.saturating_sub(2 + heading)))
+    }
+
+    /// Whether a pane shows a table with a heading: nodes do where there is room for columns.
+    pub(super) fn heading(&self, pane: Pane) -> bool {
+        match pane {
+            Pane::Jobs => true,
+            Pane::Nodes => self.area(pane).is_some_and(|area| area.width >= WIDE),
+            Pane::Clusters | Pane::Logs => false,
+        }
     }
 
     pub(super) fn at(&self, column: u16, row: u16) -> Option<(Pane, Rect)> {

@@ -47,8 +47,8 @@ pub(super) struct Notices {
 
 impl Notices {
     pub(super) fn add(&mut self, now: Duration, wall: Timestamp, notice: Notice) {
-        // What is said again at once needs no second line.
-        if self.all.back().is_some_and(|(at, _, last)| *last == notice && now.saturating_sub(*at) < SHOWN) {
+        // What is said again while it is still there needs no second line.
+        if self.all.back().is_some_and(|(at, _, last)| *last == notice && *at >= self.dismissed && now.saturating_sub(*at) < SHOWN) {
             return;
         }
         self.all.push_back((now, wall, notice));

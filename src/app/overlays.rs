@@ -1,38 +1,51 @@
 //! What lies above the panes for a while. Each covers as little as it needs, closes with Esc and loses nothing that was typed.
 
+mod ask;
 mod asking;
 mod confirm;
+mod depends;
 mod details;
 mod failed;
 mod fetch;
 mod help;
 mod history;
 mod job;
+mod menu;
 mod messages;
+mod node;
 mod outbox;
 mod palette;
 mod picker;
 mod prompt;
 mod script;
+mod scroll;
+mod signals;
 mod streams;
 mod submit;
+mod why;
 
+pub(super) use ask::{Ask, Then};
 pub(super) use asking::{Asking, Purpose};
 pub(super) use confirm::Confirm;
+pub(super) use depends::Depends;
 pub(super) use details::Details;
 pub(super) use failed::FailedForm;
 pub(super) use fetch::FetchForm;
 pub(super) use help::Help;
 pub(super) use history::History;
 pub(super) use job::JobSheet;
+pub(super) use menu::VerbMenu;
 pub(super) use messages::Messages;
+pub(super) use node::NodeSheet;
 pub(super) use outbox::{Outbox, finish};
 pub(super) use palette::Palette;
 pub(super) use picker::Picker;
 pub(super) use prompt::PromptForm;
 pub(super) use script::Script;
+pub(super) use signals::Signals;
 pub(super) use streams::Streams;
 pub(super) use submit::SubmitForm;
+pub(super) use why::Why;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

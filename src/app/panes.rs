@@ -36,6 +36,8 @@ pub(super) struct Look<'a> {
     pub(super) paused: bool,
     /// The local folder that files are proposed to go to.
     pub(super) folder: &'a str,
+    /// Columns and rows of the whole screen.
+    pub(super) size: (u16, u16),
 }
 
 impl Look<'_> {

@@ -59,7 +59,7 @@ impl App {
         }
         self.clusters.point_at(&cluster);
         self.jobs.forget();
-        self.nodes.refill(self.store.nodes(&cluster).cloned());
+        self.nodes.turn_to(self.store.nodes(&cluster).cloned());
         self.logs.watch(None, String::new(), self.clock.since_start);
         self.active = Some(cluster);
     }

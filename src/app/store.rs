@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{
-    Answer, Cluster, ClusterId, Failure, JobDetail, JobId, JobTable, Link, LogStream, NodeTable, Past, Query, Scope, Source, Unsent,
+    Answer, Cluster, ClusterId, Failure, JobDetail, JobId, JobTable, Link, LogStream, NodeTable, Past, Query, Scope, Source, Unsent, Why,
 };
 
 /// What is known about one question.
@@ -37,8 +37,11 @@ const KEPT: usize = 64;
 impl Store {
     pub(super) fn put(&mut self, query: Query, result: Result<Answer, Failure>, now: Duration) {
         let is_passing = |query: &Query| {
-            use Query::{Again, Detail, Examine, Folder, History, Preview, Shell};
-            matches!(query, Detail { .. } | Examine { .. } | Folder { .. } | Preview { .. } | Again { .. } | History { .. } | Shell { .. })
+            use Query::{Again, Detail, Examine, Folder, History, Preview, Shell, Why};
+            matches!(
+                query,
+                Detail { .. } | Examine { .. } | Why { .. } | Folder { .. } | Preview { .. } | Again { .. } | History { .. } | Shell { .. }
+            )
         };
         if is_passing(&query) && self.slots.len() > KEPT {
             let oldest = self.slots.iter().filter(|(q, _)| is_passing(q));
@@ -119,6 +122,13 @@ impl Store {
     pub(super) fn examined(&self, cluster: &ClusterId, job: &JobId) -> Option<&JobDetail> {
         match self.answer(&Query::Examine { cluster: cluster.clone(), job: job.clone() }) {
             Some(Answer::Detail(detail)) => Some(detail),
+            _ => None,
+        }
+    }
+
+    pub(super) fn why(&self, cluster: &ClusterId, job: &JobId) -> Option<&Why> {
+        match self.answer(&Query::Why { cluster: cluster.clone(), job: job.clone() }) {
+            Some(Answer::Why(why)) => Some(why),
             _ => None,
         }
     }

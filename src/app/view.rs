@@ -7,14 +7,27 @@ use ratatui::widgets::{Clear, Widget};
 use super::App;
 use super::layout::{Layout, Pane};
 use super::panes::{Look, prose, wrapped};
-use crate::model::{ClusterId, ClusterKind, SchedulerKind};
+use crate::model::{ClusterId, ClusterKind, Offer, SchedulerKind, Scope};
 use crate::protocol::Action;
 use crate::ui::{Tone, put, width};
 
 impl Look<'_> {
-    /// The batch system of a cluster, where known.
+    /// The batch system of a cluster, where known: what the list of clusters says, else what the queue's answer says.
     pub(super) fn scheduler(&self, cluster: &ClusterId) -> Option<SchedulerKind> {
-        self.store.clusters().into_iter().find(|c| c.id == *cluster)?.scheduler
+        let listed = self.store.clusters().into_iter().find(|c| c.id == *cluster).and_then(|c| c.scheduler);
+        let told = |scope| self.store.jobs(cluster, scope).and_then(|table| table.scheduler);
+        listed.or_else(|| told(Scope::Mine)).or_else(|| told(Scope::All))
+    }
+
+    /// What a cluster offers, as far as it is known.
+    pub(super) fn offer(&self, cluster: &ClusterId) -> Offer {
+        let verbs = |scope| self.store.jobs(cluster, scope).and_then(|table| table.verbs);
+        Offer { kind: self.scheduler(cluster), verbs: verbs(Scope::Mine).or_else(|| verbs(Scope::All)) }
+    }
+
+    /// Columns and rows between header and footer, where overlays are drawn.
+    pub(super) fn body(&self) -> (u16, u16) {
+        (self.size.0, self.size.1.saturating_sub(2))
     }
 
     /// Whether a cluster is this very machine.
@@ -35,6 +48,7 @@ impl App {
             zone: &self.settings.zone,
             paused: self.paused,
             folder: &self.settings.folder,
+            size: self.size,
         }
     }
 

@@ -64,17 +64,23 @@ async fn carry_out(arguments: &Arguments, verb: &Verb, config: &Config, remote: 
         Verb::Release { jobs } => change::jobs(arguments.json, remote, cluster().await?, JobChange::Release, jobs).await,
         Verb::Requeue { jobs } => change::jobs(arguments.json, remote, cluster().await?, JobChange::Requeue, jobs).await,
         Verb::Signal { name, jobs } => {
-            let name = name.trim_start_matches("SIG").to_owned();
-            change::jobs(arguments.json, remote, cluster().await?, JobChange::Signal(name), jobs).await
+            let change = JobChange::signal(name).map_err(|wrong| mistyped("NAME", &wrong))?;
+            change::jobs(arguments.json, remote, cluster().await?, change, jobs).await
         }
         Verb::TimeLimit { limit, jobs } => {
-            change::jobs(arguments.json, remote, cluster().await?, JobChange::TimeLimit(limit.clone()), jobs).await
+            let change = JobChange::time_limit(limit).map_err(|wrong| mistyped("LIMIT", &wrong))?;
+            change::jobs(arguments.json, remote, cluster().await?, change, jobs).await
         }
+        Verb::Top { jobs } => change::jobs(arguments.json, remote, cluster().await?, JobChange::Top, jobs).await,
         Verb::Nice { value, jobs } => change::jobs(arguments.json, remote, cluster().await?, JobChange::Nice(*value), jobs).await,
         Verb::Drain { reason, nodes } => {
-            change::nodes(arguments.json, remote, cluster().await?, NodeChange::Drain(reason.clone()), nodes).await
+            let change = NodeChange::drain(reason).map_err(|wrong| mistyped("--reason", &wrong))?;
+            change::nodes(arguments.json, remote, cluster().await?, change, nodes).await
         }
         Verb::Resume { nodes } => change::nodes(arguments.json, remote, cluster().await?, NodeChange::Resume, nodes).await,
+        Verb::Reboot { nodes } => change::nodes(arguments.json, remote, cluster().await?, NodeChange::Reboot, nodes).await,
+        Verb::PowerUp { nodes } => change::nodes(arguments.json, remote, cluster().await?, NodeChange::PowerUp, nodes).await,
+        Verb::PowerDown { nodes } => change::nodes(arguments.json, remote, cluster().await?, NodeChange::PowerDown, nodes).await,
         Verb::Why { job } => change::why(arguments.json, remote, cluster().await?, JobId::new(job)).await,
         Verb::Rerun { job, array, failed, option } => {
             change::rerun(arguments.json, remote, cluster().await?, &JobId::new(job), (array.as_deref(), *failed), option).await
@@ -168,6 +174,10 @@ fn keys(json: bool, config: &Config) -> Result<(), Failure> {
     let rows: Vec<Vec<String>> =
         ROWS.iter().map(|row| vec![row.area.title().into(), chords(row).join(" "), row.name.into(), row.words.into()]).collect();
     print::table(&["WHERE", "KEYS", "ACTION", "WHAT IT DOES"], &rows)
+}
+
+fn mistyped(place: &str, wrong: &str) -> Failure {
+    Failure::new(FailureKind::Rejected, place, wrong)
 }
 
 fn absolute(path: &str) -> Result<String, Failure> {

@@ -57,21 +57,26 @@ pub(super) async fn why(json: bool, remote: &dyn Remote, cluster: ClusterId, job
         let facts: Vec<Value> = why.facts.iter().map(|(label, text)| json!({ "label": label, "text": text })).collect();
         let place = why.place.map(|(at, of)| json!({ "at": at, "of": of }));
         return print::json(&json!({
-            "reason": why.reason, "plain": why.plain, "remedy": why.remedy, "estimated_start": estimate, "place": place, "facts": facts,
+            "reason": why.reason, "plain": why.plain, "remedy": why.remedy, "estimated_start": estimate, "place": place,
+            "partition": Some(why.partition).filter(|p| !p.is_empty()), "facts": facts,
         }));
     }
-    let mut text = format!("{}  {}\n", why.reason, why.plain);
-    if !why.remedy.is_empty() {
-        text.push_str(&format!("{}\n", why.remedy));
+    let mut text = String::new();
+    if !matches!(why.reason.as_str(), "" | "None") {
+        text.push_str(&format!("{}\n", clean(&why.reason)));
     }
+    for line in [&why.plain, &why.remedy].into_iter().filter(|line| !line.is_empty()) {
+        text.push_str(&format!("{}\n", clean(line)));
+    }
+    let mut facts: Vec<(String, String)> = Vec::new();
     if let Some((at, of)) = why.place {
-        text.push_str(&format!("Place: {at} of {of} that wait in its partition\n"));
+        facts.push(("Place".into(), format!("{at} of {of} that wait in {}", why.partition)));
     }
-    if let Some(estimate) = estimate {
-        text.push_str(&format!("Estimated start: {estimate}\n"));
-    }
-    for (label, fact) in &why.facts {
-        text.push_str(&format!("{label}: {}\n", clean(fact)));
+    facts.extend(estimate.map(|estimate| ("Estimated start".to_owned(), estimate)));
+    facts.extend(why.facts.iter().cloned());
+    let column = facts.iter().map(|(label, _)| crate::ui::width(label)).max().unwrap_or(0) + 2;
+    for (label, fact) in &facts {
+        text.push_str(&format!("{label:column$}{}\n", clean(fact)));
     }
     print::out(text.as_bytes())
 }

@@ -67,6 +67,26 @@ impl Verb {
     ];
 }
 
+/// What a cluster offers, as far as it is known: what is not known may be offered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Offer {
+    /// Its batch system.
+    pub kind: Option<SchedulerKind>,
+    /// What its host told.
+    pub verbs: Option<Verbs>,
+}
+
+impl Offer {
+    /// Whether a verb is offered.
+    pub fn has(self, verb: Verb) -> bool {
+        match (self.verbs, self.kind) {
+            (Some(verbs), _) => verbs.has(verb),
+            (None, Some(kind)) => kind.offers(verb),
+            (None, None) => true,
+        }
+    }
+}
+
 /// What one host's batch system offers: two of the same kind may have different commands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Verbs(u16);
@@ -130,6 +150,59 @@ impl fmt::Display for JobChange {
     }
 }
 
+impl JobChange {
+    /// What was done to `what`, as a sentence.
+    pub fn told(&self, what: &str) -> String {
+        match self {
+            Self::Cancel => format!("Cancelled {what}."),
+            Self::CancelMine => "Cancelled all of your jobs.".to_owned(),
+            Self::Signal(name) => format!("Sent SIG{name} to {what}."),
+            Self::Hold => format!("Held {what}."),
+            Self::Release => format!("Released {what}."),
+            Self::Requeue => format!("Put {what} back into the queue."),
+            Self::TimeLimit(limit) if limit.starts_with(['+', '-']) => format!("Changed the time limit of {what} by {limit}."),
+            Self::TimeLimit(limit) => format!("Set the time limit of {what} to {limit}."),
+            Self::Nice(nice) => format!("Set nice {nice} for {what}."),
+            Self::Top => format!("Moved {what} to the top."),
+        }
+    }
+
+    /// A time limit as a person types it: minutes, `H:MM:SS`, `D-HH:MM:SS`, with `+` or `-` in front a difference, or `UNLIMITED`.
+    /// What it is not is told in words.
+    pub fn time_limit(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        if ["unlimited", "infinite"].contains(&text.to_lowercase().as_str()) {
+            return Ok(Self::TimeLimit("UNLIMITED".to_owned()));
+        }
+        match super::duration::parse_slurm(text.strip_prefix(['+', '-']).unwrap_or(text)) {
+            Some(0) => Err("A limit of nothing is none: cancel the job to end it now.".to_owned()),
+            Some(_) => Ok(Self::TimeLimit(text.to_owned())),
+            None => Err(format!("`{text}` is no time: 90 (minutes), 2:00:00, 1-12:00:00, +30, -30 or UNLIMITED.")),
+        }
+    }
+
+    /// A signal as a person types it: `usr1`, `SIGUSR1`, `10`.
+    pub fn signal(text: &str) -> Result<Self, String> {
+        let name = text.trim().to_uppercase();
+        let name = name.strip_prefix("SIG").unwrap_or(&name);
+        let number = name.parse::<u8>().is_ok_and(|n| (1..=64).contains(&n));
+        let word = name.starts_with(|c: char| c.is_ascii_uppercase()) && name.chars().all(|c| c.is_ascii_alphanumeric());
+        if number || word {
+            return Ok(Self::Signal(name.to_owned()));
+        }
+        Err(format!("`{}` is no signal: a name such as USR1, or a number from 1 to 64.", text.trim()))
+    }
+
+    /// A nice value as a person types it.
+    pub fn nice(text: &str) -> Result<Self, String> {
+        let most = 2_147_483_645;
+        match text.trim().parse::<i32>() {
+            Ok(nice) if (-most..=most).contains(&nice) => Ok(Self::Nice(nice)),
+            _ => Err(format!("`{}` is no nice value: a whole number, 0 by default; the greater, the later.", text.trim())),
+        }
+    }
+}
+
 /// A change to compute nodes.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum NodeChange {
@@ -165,6 +238,25 @@ impl NodeChange {
             Self::Reboot | Self::PowerUp | Self::PowerDown => Verb::PowerNodes,
         }
     }
+
+    /// What was done to `what`, as a sentence.
+    pub fn told(&self, what: &str) -> String {
+        match self {
+            Self::Drain(reason) => format!("No new jobs for {what}: {reason}."),
+            Self::Resume => format!("Put {what} into service again."),
+            Self::Reboot => format!("{what}: reboots as soon as its jobs have ended."),
+            Self::PowerUp => format!("{what}: its machine is being started."),
+            Self::PowerDown => format!("{what}: powers down as soon as its jobs have ended."),
+        }
+    }
+
+    /// A drain with a reason as a person types it.
+    pub fn drain(text: &str) -> Result<Self, String> {
+        match text.trim() {
+            "" => Err("Slurm wants a reason, and so will whoever finds the node drained.".to_owned()),
+            reason => Ok(Self::Drain(reason.to_owned())),
+        }
+    }
 }
 
 /// What was refused: the job or node, and why in the scheduler's words.
@@ -178,5 +270,24 @@ mod tests {
     fn a_set_of_verbs_holds_those_and_no_others() {
         let verbs = Verbs::those(|verb| matches!(verb, Verb::Cancel | Verb::History));
         assert!(Verb::ALL.into_iter().all(|verb| verbs.has(verb) == matches!(verb, Verb::Cancel | Verb::History)));
+    }
+
+    #[test]
+    fn what_was_typed_is_a_change_or_a_mistake_in_words() {
+        for good in ["90", "2:00:00", "1-12", "1-12:30:00", "+30", "-1:00:00", " 5 "] {
+            assert_eq!(JobChange::time_limit(good), Ok(JobChange::TimeLimit(good.trim().to_owned())));
+        }
+        assert_eq!(JobChange::time_limit("Unlimited"), Ok(JobChange::TimeLimit("UNLIMITED".into())));
+        for bad in ["", "2h", "+-3", "1:2:3:4", "0", "-0:00", "$(x)", "1-"] {
+            assert!(JobChange::time_limit(bad).is_err(), "{bad}");
+        }
+        assert_eq!(
+            [JobChange::signal("sigusr1"), JobChange::signal("10")].map(Result::unwrap),
+            ["USR1", "10"].map(|s| JobChange::Signal(s.into()))
+        );
+        assert!(["", "0", "65", "U 1", "-9", "1x"].iter().all(|bad| JobChange::signal(bad).is_err()));
+        assert_eq!(JobChange::nice("-5"), Ok(JobChange::Nice(-5)));
+        assert!(["", "x", "2147483647", "1.5"].iter().all(|bad| JobChange::nice(bad).is_err()));
+        assert!(NodeChange::drain("  ").is_err());
     }
 }

@@ -4,7 +4,7 @@
 
 use jiff::Timestamp;
 
-use super::{Change, JobId, SchedulerKind, Usage, Verb, Verbs};
+use super::{Change, JobId, SchedulerKind, Usage, Verbs};
 
 /// Slurm's job states; other schedulers' states are mapped to them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord)]
@@ -194,6 +194,8 @@ pub struct JobTable {
     rows: Vec<Row>,
     /// Lines of the answer that could not be read.
     pub warnings: u32,
+    /// Who answered, where that is known.
+    pub scheduler: Option<SchedulerKind>,
     /// What changed about the user's own jobs since the answer before.
     pub changes: Vec<Change>,
     /// Arrays of which tasks have left the queue: array id, tasks that ended well, tasks that did not.
@@ -267,11 +269,6 @@ impl JobTable {
     /// All jobs in the scheduler's order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Job<'_>> {
         self.rows.iter().map(|row| Job { text: &self.text, row })
-    }
-
-    /// Whether this cluster offers a verb.
-    pub fn offers(&self, kind: SchedulerKind, verb: Verb) -> bool {
-        self.verbs.map_or_else(|| kind.offers(verb), |verbs| verbs.has(verb))
     }
 
     /// The row of the job with this id. Looks at every row.

@@ -49,8 +49,12 @@ pub struct Node {
     pub partitions: Vec<String>,
     /// Why it is in this state, in the scheduler's words.
     pub reason: Option<String>,
+    /// What that means and what helps, where it is known.
+    pub reason_plain: Option<String>,
     /// When that reason was set.
     pub reason_since: Option<Timestamp>,
+    /// Who set that reason.
+    pub reason_by: Option<String>,
     /// CPUs configured.
     pub cpus: u32,
     /// CPUs that work for jobs.
@@ -63,6 +67,8 @@ pub struct Node {
     pub memory_used_mb: u64,
     /// Generic resources as the scheduler writes them: `gpu:a100:8`.
     pub gres: Option<String>,
+    /// Those of them that jobs hold, where the scheduler tells: `gpu:a100:3`.
+    pub gres_used: Option<String>,
     /// Features as the scheduler writes them.
     pub features: Vec<String>,
     /// The node's address. A cloud node without an instance has none.
@@ -84,19 +90,76 @@ impl Node {
             phase,
             partitions: Vec::new(),
             reason: None,
+            reason_plain: None,
             reason_since: None,
+            reason_by: None,
             cpus: 0,
             cpus_used: 0,
             load: None,
             memory_mb: 0,
             memory_used_mb: 0,
             gres: None,
+            gres_used: None,
             features: Vec::new(),
             address: None,
             instance_id: None,
             instance_type: None,
             instance_state: None,
         }
+    }
+}
+
+/// Slurm's compact words for what a node does, and what they mean.
+const WORDS: [(&str, &str); 21] = [
+    ("idle", "free"),
+    ("alloc", "all its CPUs work"),
+    ("mix", "some of its CPUs work"),
+    ("comp", "its jobs are ending"),
+    ("drain", "drained: it takes no jobs"),
+    ("drng", "draining: it takes no new jobs, the running ones finish"),
+    ("down", "out of service"),
+    ("fail", "about to fail: it takes no jobs"),
+    ("failg", "about to fail: it takes no new jobs, the running ones finish"),
+    ("inval", "it has less than the configuration says: mend that and restart its slurmd"),
+    ("maint", "reserved for maintenance"),
+    ("boot", "rebooting"),
+    ("resv", "reserved"),
+    ("plnd", "kept free for a job of higher priority"),
+    ("block", "kept free: a job has its part of the network to itself"),
+    ("futr", "not there yet"),
+    ("unk", "not known yet: the controller has just started"),
+    ("error", "in error"),
+    ("resm", "coming back into service"),
+    ("pow_up", "starting"),
+    ("pow_dn", "powering down"),
+];
+
+/// The signs that Slurm puts after such a word, and what they mean.
+const SIGNS: [(char, &str); 10] = [
+    ('*', "it does not answer"),
+    ('~', "powered down"),
+    ('#', "its machine is starting or being set up"),
+    ('!', "it powers down as soon as its jobs have ended"),
+    ('%', "it is powering down"),
+    ('$', "reserved for maintenance"),
+    ('@', "it reboots as soon as its jobs have ended"),
+    ('^', "it is rebooting"),
+    ('-', "planned for a job of higher priority"),
+    ('+', "some of its jobs are ending"),
+];
+
+/// Slurm's compact state in plain words; empty where the word is not Slurm's.
+pub fn plain(state: &str) -> String {
+    let sign = SIGNS.iter().find(|(sign, _)| state.ends_with(*sign));
+    let word = state.trim_end_matches(|c: char| SIGNS.iter().any(|(sign, _)| *sign == c));
+    let Some((_, words)) = WORDS.iter().find(|(known, _)| *known == word) else { return String::new() };
+    match (word, sign) {
+        // That is how a cloud node waits, and nothing else needs to be known of it.
+        ("idle", Some(('~', _))) => "powered down: it starts when a job needs it".to_owned(),
+        ("idle", Some(('#', _))) => "starting: it takes jobs once it is set up".to_owned(),
+        ("drain", Some(('!' | '%', more))) => format!("{more}; it takes no jobs until then"),
+        (_, Some((_, more))) => format!("{words}; {more}"),
+        (_, None) => (*words).to_owned(),
     }
 }
 
@@ -129,5 +192,18 @@ impl NodeTable {
     /// Nodes that exist as running machines.
     pub fn up(&self) -> usize {
         self.counts.iter().filter(|(phase, _)| phase.is_up()).map(|(_, n)| n).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn compact_states_have_plain_words() {
+        assert_eq!(plain("idle~"), "powered down: it starts when a job needs it");
+        assert_eq!(plain("down*"), "out of service; it does not answer");
+        assert_eq!(plain("mix-"), "some of its CPUs work; planned for a job of higher priority");
+        assert_eq!((plain("alloc").as_str(), plain("au").as_str(), plain("").as_str()), ("all its CPUs work", "", ""));
     }
 }

@@ -127,6 +127,8 @@ pub struct Why {
     pub estimate: Option<i64>,
     /// Its place among the waiting jobs of its partition, from 1, and how many there are.
     pub place: Option<(usize, usize)>,
+    /// Its partition, or its partitions with commas between; empty where not known.
+    pub partition: String,
     /// More to know: label and text.
     pub facts: Vec<(String, String)>,
 }

@@ -37,9 +37,29 @@ pub fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
+/// The first `most` names, and how many more there are: `1, 2, 3 and 12 more`.
+pub fn several<'a>(names: impl ExactSizeIterator<Item = &'a str>, most: usize) -> String {
+    let all = names.len();
+    // Two more words would be longer than the name that they stand for.
+    let shown = if all == most + 1 { all } else { all.min(most) };
+    let names: Vec<&str> = names.take(shown).collect();
+    match (names.as_slice(), all - shown) {
+        ([], _) => String::new(),
+        ([one], 0) => (*one).to_owned(),
+        ([front @ .., last], 0) => format!("{} and {last}", front.join(", ")),
+        (some, more) => format!("{} and {} more", some.join(", "), super::duration::thousands(more as u64)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn many_names_are_some_names_and_a_number() {
+        let said = |n: usize| several(["1", "2", "3", "4", "5", "6"][..n].iter().copied(), 3);
+        assert_eq!([0, 1, 2, 4, 6].map(said), ["", "1", "1 and 2", "1, 2, 3 and 4", "1, 2, 3 and 3 more"]);
+    }
 
     #[test]
     fn a_terminal_sequence_becomes_harmless_and_visible() {

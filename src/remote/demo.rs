@@ -3,12 +3,14 @@
 //! Touches nothing real but the files that a fetch writes and the script that a submission reads. Deterministic from a seed and a clock.
 
 mod answers;
+mod change;
 mod files;
 mod logs;
 mod past;
 mod random;
 #[cfg(test)]
 mod tests;
+mod why;
 mod world;
 
 use std::sync::{Arc, Mutex};
@@ -96,7 +98,7 @@ impl Demo {
             Query::Streams(_) => Ok(Answer::Streams(self.with_world(|w| logs::streams(w)))),
             Query::Folder { path, .. } => files::folder(&path),
             Query::Preview { path, .. } => files::preview(&path),
-            Query::Why { job, .. } => self.with_world(|w| past::why(w, &job)).map(Answer::Why),
+            Query::Why { job, .. } => self.with_world(|w| why::why(w, &job)).map(Answer::Why),
             Query::Again { cluster, job } => self.with_world(|w| past::again(w, cluster, &job)).map(Box::new).map(Answer::Again),
             Query::History { recall, .. } => Ok(Answer::History(self.with_world(|w| past::history(w, &recall)))),
             Query::LogRange { .. } | Query::LogFind { .. } => Err(missing("the simulation")),
@@ -194,8 +196,8 @@ impl Remote for Demo {
             tokio::time::sleep(Duration::from_millis(120)).await;
             let done = match command {
                 Command::Submit(submission) => demo.with_world(|w| answers::submit(w, &submission)),
-                Command::Change { change, jobs, .. } => demo.with_world(|w| past::change(w, &change, &jobs)),
-                Command::ChangeNodes { .. } => Err(missing("changing nodes")),
+                Command::Change { change, jobs, .. } => demo.with_world(|w| change::jobs(w, &change, &jobs)),
+                Command::ChangeNodes { change, nodes, .. } => demo.with_world(|w| change::nodes(w, &change, &nodes)),
                 Command::Fetch(fetch) => demo.with_world(|w| files::fetch(w, &fetch)),
                 Command::Save { .. } | Command::Forget { .. } => Err(missing("the simulation")),
                 Command::Reply { .. } | Command::Reconnect(_) | Command::Finish { .. } => Ok(Receipt::Noted),

@@ -19,6 +19,8 @@ use pbs::Pbs;
 use slurm::Slurm;
 
 pub(crate) use paths::Fill;
+pub(crate) use slurm::capacity::plain as plain_reason;
+pub(crate) use slurm::explain::{Known, explain};
 
 /// Reads what a script printed. The failure's place may be left empty: the caller knows it.
 pub type Reader<T> = Box<dyn Fn(&Said) -> Result<T, Failure> + Send + Sync>;

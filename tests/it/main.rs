@@ -7,3 +7,4 @@ mod past;
 mod screens;
 mod stage;
 mod tidy;
+mod verbs;

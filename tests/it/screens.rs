@@ -72,6 +72,32 @@ fn past_jobs_and_one_job() {
 }
 
 #[test]
+fn verbs_and_what_they_need() {
+    picture("why", crate::verbs::why);
+    picture("depends", crate::verbs::depends);
+    picture("node", |stage| {
+        crate::verbs::nodes(stage);
+        stage.keys("enter");
+    });
+    picture("nodes-wide", |stage| {
+        crate::verbs::nodes(stage);
+        stage.keys("j z");
+    });
+    picture("signal", |stage| {
+        stage.full();
+        stage.keys("C");
+    });
+    picture("time-limit", |stage| {
+        stage.full();
+        stage.keys("t x enter");
+    });
+    picture("verbs", |stage| {
+        stage.full();
+        stage.keys("x");
+    });
+}
+
+#[test]
 fn too_small() {
     let mut stage = Stage::new(39, 9);
     stage.clusters();
@@ -80,7 +106,9 @@ fn too_small() {
 
 #[test]
 fn no_size_and_no_overlay_breaks_the_drawing() {
-    for overlay in ["", "?", "!", ":", "c", "f", "n", "L", "enter", "/", "z", "P", "O", "e", "A"] {
+    let overlays =
+        ["", "?", "!", ":", "c", "f", "n", "L", "enter", "/", "z", "P", "O", "e", "A", "x", "C", "t", "w", "d", "X", "2 z enter"];
+    for overlay in overlays {
         for (width, height) in (1..200).step_by(9).flat_map(|w| (1..60).step_by(5).map(move |h| (w, h))) {
             let mut stage = Stage::new(width, height);
             stage.clusters();

@@ -110,6 +110,37 @@ impl Stage {
         self.answer(Query::Jobs { cluster: prod(), scope: Scope::Mine }, Ok(Answer::Jobs(Arc::new(table))));
     }
 
+    /// A queue of jobs with all their fields, for what must be named in full.
+    pub(crate) fn queue(&mut self, scope: Scope, jobs: &[NewJob<'_>]) {
+        let mut table = JobTable::default();
+        jobs.iter().for_each(|job| table.push(job));
+        self.answer(Query::Jobs { cluster: prod(), scope }, Ok(Answer::Jobs(Arc::new(table))));
+    }
+
+    /// The same clusters, but with another batch system.
+    pub(crate) fn scheduler(&mut self, kind: SchedulerKind) {
+        let mut cluster = Cluster::named(prod(), ClusterKind::ParallelCluster);
+        cluster.scheduler = Some(kind);
+        self.answer(Query::Clusters(Source::Fixed), Ok(Answer::Clusters(vec![cluster])));
+    }
+
+    /// The last command that was sent.
+    pub(crate) fn sent(&self) -> Option<qdeck::model::Command> {
+        self.effects.iter().rev().find_map(|effect| match effect {
+            Effect::Run(_, command) => Some(command.clone()),
+            _ => None,
+        })
+    }
+
+    /// The number of the last command that was sent.
+    pub(crate) fn sent_id(&self) -> qdeck::protocol::CommandId {
+        let found = self.effects.iter().rev().find_map(|effect| match effect {
+            Effect::Run(id, _) => Some(*id),
+            _ => None,
+        });
+        found.expect("a command was sent")
+    }
+
     /// Clusters, a connection, nodes, three jobs and a log.
     pub(crate) fn full(&mut self) {
         self.clusters();

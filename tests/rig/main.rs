@@ -24,3 +24,4 @@ mod smoke;
 mod story;
 mod term_check;
 mod terminal;
+mod verbs;

@@ -56,7 +56,7 @@ fn the_whole_story() {
     term.keys("c");
     term.until(&format!("Cancel job {long}?"), SOON);
     term.keys("y");
-    term.until(&format!("Asked the scheduler to cancel {long}"), SOON);
+    term.until(&format!("Cancelled {long}."), SOON);
     crate::rig::eventually("the job to be cancelled", SOON, || rig.run(&format!("squeue -h -t all -j {long} -o %t")).trim() == "CA");
     // The results come back byte for byte.
     let dest = program.path("results");

@@ -1,4 +1,4 @@
-//! A question before something that cannot be taken back. The safe answer is the default.
+//! A question before something is done. Where that cannot be taken back, the safe answer is the default.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -15,6 +15,8 @@ struct Choice {
     key: char,
     words: String,
     intents: Vec<Intent>,
+    /// Whether nothing is lost by it.
+    safe: bool,
 }
 
 /// The question.
@@ -32,9 +34,17 @@ impl Confirm {
         Self::choices(title, text, vec![('n', "leave it".into(), Vec::new()), ('y', format!("yes, {yes}"), intents)])
     }
 
+    /// A question about something that can be taken back: `y` is the default.
+    pub(in crate::app) fn harmless(title: String, text: String, yes: &str, intents: Vec<Intent>) -> Self {
+        let mut asked = Self::choices(title, text, vec![('y', format!("yes, {yes}"), intents), ('n', "leave it".into(), Vec::new())]);
+        asked.choices.iter_mut().for_each(|choice| choice.safe = true);
+        asked
+    }
+
     /// A question with several answers; the first is the safe one.
     pub(in crate::app) fn choices(title: String, text: String, choices: Vec<(char, String, Vec<Intent>)>) -> Self {
-        let choices = choices.into_iter().map(|(key, words, intents)| Choice { key, words, intents }).collect();
+        let choice = |(i, (key, words, intents))| Choice { key, words, intents, safe: i == 0 };
+        let choices = choices.into_iter().enumerate().map(choice).collect();
         Self { title, text, choices, at: 0 }
     }
 
@@ -75,7 +85,7 @@ impl Overlay for Confirm {
         let mut x = inner;
         x.y = inner.bottom() - 1;
         for (i, choice) in self.choices.iter().enumerate() {
-            let tone = if i == 0 { Tone::Good } else { Tone::Bad };
+            let tone = if choice.safe { Tone::Good } else { Tone::Bad };
             let style = if i == self.at { look.style(tone).add_modifier(Modifier::REVERSED) } else { look.style(tone) };
             let text = format!(" {} {} ", choice.key, choice.words);
             let used = line(buf, x, x.y, &[(&text, style), ("  ", look.style(Tone::Plain))]);

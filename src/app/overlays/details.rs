@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 
 use super::{Intent, Look, Overlay, cells, sheet};
 use crate::app::panes::wrapped;
-use crate::model::{Cluster, Node};
+use crate::model::Cluster;
 use crate::protocol::{Action, Chord, Effect};
 use crate::ui::{Tone, put};
 
@@ -22,26 +22,6 @@ fn known(fields: &[(&str, Option<String>)]) -> Vec<(String, String)> {
 }
 
 impl Details {
-    /// A node and the instance behind it.
-    pub(in crate::app) fn node(node: &Node) -> Self {
-        let fields = [
-            ("State", Some(node.state.clone())),
-            ("Reason", node.reason.clone()),
-            ("Since", node.reason_since.map(|t| t.to_string())),
-            ("Partitions", Some(node.partitions.join(", "))),
-            ("CPUs", Some(format!("{} of {} in use", node.cpus_used, node.cpus))),
-            ("Load", node.load.map(|l| format!("{l:.2}"))),
-            ("Memory", Some(format!("{} of {} MB held by jobs", node.memory_used_mb, node.memory_mb))),
-            ("GRES", node.gres.clone()),
-            ("Features", Some(node.features.join(", "))),
-            ("Address", node.address.clone()),
-            ("Instance", node.instance_id.clone()),
-            ("Type", node.instance_type.clone()),
-            ("EC2 state", node.instance_state.clone()),
-        ];
-        Self { title: format!("Node {}", node.name), known: known(&fields), top: 0 }
-    }
-
     /// A cluster and its head node.
     pub(in crate::app) fn cluster(cluster: &Cluster) -> Self {
         let head = cluster.head_node.clone().unwrap_or_default();

@@ -1,17 +1,24 @@
-//! The nodes of the active cluster. What sleeps by design is folded into one row.
+//! The nodes of the active cluster. What sleeps by design is folded into one row; with room they are a table.
+//!
+//! Asks for nothing of its own: which jobs are where is read off the queue that is shown anyway.
 
+mod columns;
+
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::state::node_tone;
 use super::{Look, prose, select, trouble, waiting};
 use crate::app::intent::Intent;
-use crate::app::overlays::Details;
-use crate::model::{Filter, Node, NodePhase, NodeTable, Query};
+use crate::app::layout::WIDE;
+use crate::app::notices::Notice;
+use crate::app::overlays::NodeSheet;
+use crate::app::verbs::on_nodes;
+use crate::model::{ClusterId, Filter, Job, JobTable, Node, NodePhase, NodeTable, Query, hostlist};
 use crate::protocol::{Action, Effect};
-use crate::ui::{Cursor, Cut, Tone, fit, frame, put};
+use crate::ui::{Cursor, Tone, frame, put};
 
 /// One row of the pane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,14 +37,67 @@ pub(in crate::app) struct Nodes {
     cursor: Cursor,
     filter: String,
     unfolded: bool,
+    /// Names of marked nodes.
+    marks: BTreeSet<String>,
+    /// The queue that is shown, and whether it shows everybody's jobs.
+    queue: Option<(Arc<JobTable>, bool)>,
+    /// The jobs on each node, once there is room to show them.
+    busy: Option<HashMap<String, String>>,
 }
 
 impl Nodes {
     /// Takes a new answer, or forgets everything when the cluster changed.
     pub(in crate::app) fn refill(&mut self, table: Option<Arc<NodeTable>>) {
         let under = self.selected().map(|node| node.name.clone());
+        match &table {
+            Some(table) => {
+                let known: BTreeSet<&str> = table.nodes.iter().map(|node| node.name.as_str()).collect();
+                self.marks.retain(|name| known.contains(name.as_str()));
+            }
+            None => self.marks.clear(),
+        }
         self.table = table;
         self.arrange(under);
+    }
+
+    /// Looks at another cluster, of which `table` is known already.
+    pub(in crate::app) fn turn_to(&mut self, table: Option<Arc<NodeTable>>) {
+        self.marks.clear();
+        (self.queue, self.busy) = (None, None);
+        self.refill(table);
+    }
+
+    /// Takes the queue that is shown; `all` says that it shows everybody's jobs, `wide` that there is room for them.
+    pub(in crate::app) fn know(&mut self, queue: Arc<JobTable>, all: bool, wide: bool) {
+        self.queue = Some((queue, all));
+        self.busy = None;
+        self.spread(wide);
+    }
+
+    /// There is room for the jobs of each node, or there is not: only then they are worth the work.
+    pub(in crate::app) fn spread(&mut self, wide: bool) {
+        if !wide || self.busy.is_some() {
+            return;
+        }
+        let Some((queue, _)) = &self.queue else { return };
+        let mut busy: HashMap<String, String> = HashMap::new();
+        for job in queue.iter().filter(is_on_nodes) {
+            for name in hostlist::names(job.node_list(), 5_000) {
+                let jobs = busy.entry(name).or_default();
+                if !jobs.is_empty() {
+                    jobs.push(' ');
+                }
+                jobs.push_str(job.id());
+            }
+        }
+        self.busy = Some(busy);
+    }
+
+    /// The jobs on these nodes, and whether they are everybody's.
+    fn jobs_on(&self, nodes: &[&Node]) -> (Vec<Job<'_>>, bool) {
+        let Some((queue, all)) = &self.queue else { return (Vec::new(), false) };
+        let on = |job: &Job<'_>| nodes.iter().any(|node| hostlist::holds(job.node_list(), &node.name));
+        (queue.iter().filter(|job| is_on_nodes(job) && on(job)).collect(), *all)
     }
 
     fn arrange(&mut self, under: Option<String>) {
@@ -77,9 +137,14 @@ impl Nodes {
         self.cursor.index = place.unwrap_or(self.cursor.index).min(self.rows.len().saturating_sub(1));
     }
 
-    fn selected(&self) -> Option<&Node> {
-        match self.rows.get(self.cursor.index)? {
-            Row::Node(i) => self.table.as_ref()?.nodes.get(*i),
+    /// The node under the cursor.
+    pub(in crate::app) fn selected(&self) -> Option<&Node> {
+        self.node(*self.rows.get(self.cursor.index)?)
+    }
+
+    fn node(&self, row: Row) -> Option<&Node> {
+        match row {
+            Row::Node(i) => self.table.as_ref()?.nodes.get(i),
             Row::Asleep(_) => None,
         }
     }
@@ -87,6 +152,13 @@ impl Nodes {
     /// The name of the node under the cursor.
     pub(in crate::app) fn under(&self) -> Option<&str> {
         self.selected().map(|node| node.name.as_str())
+    }
+
+    /// The marked nodes, or the one under the cursor.
+    fn targets(&self) -> Vec<&Node> {
+        let all = self.table.iter().flat_map(|table| &table.nodes);
+        let marked: Vec<&Node> = all.filter(|node| self.marks.contains(&node.name)).collect();
+        if marked.is_empty() { self.selected().into_iter().collect() } else { marked }
     }
 
     pub(in crate::app) fn filter(&self) -> &str {
@@ -99,18 +171,50 @@ impl Nodes {
         self.arrange(under);
     }
 
-    pub(in crate::app) fn act(&mut self, action: Action, rows: usize) -> Vec<Intent> {
+    pub(in crate::app) fn act(&mut self, action: Action, rows: usize, cluster: Option<&ClusterId>) -> Vec<Intent> {
         if self.cursor.act(action, self.rows.len(), rows) {
             return Vec::new();
         }
-        match (action, self.rows.get(self.cursor.index), self.selected()) {
-            (Action::Open, Some(Row::Asleep(_)), _) => {
+        match action {
+            Action::Open if matches!(self.rows.get(self.cursor.index), Some(Row::Asleep(_))) => {
                 self.unfolded = !self.unfolded;
                 self.arrange(None);
                 Vec::new()
             }
-            (Action::Open, _, Some(node)) => vec![Intent::Open(Box::new(Details::node(node)))],
-            (Action::Copy, _, Some(node)) => vec![Intent::Effect(Effect::Copy(node.name.clone()))],
+            Action::Open => {
+                let Some(node) = self.selected() else { return Vec::new() };
+                let (jobs, all) = self.jobs_on(&[node]);
+                vec![Intent::Open(Box::new(NodeSheet::new(node, &jobs, all)))]
+            }
+            Action::Copy => {
+                let names: Vec<&str> = self.targets().iter().map(|node| node.name.as_str()).collect();
+                if names.is_empty() { Vec::new() } else { vec![Intent::Effect(Effect::Copy(names.join(" ")))] }
+            }
+            Action::MarkNode => {
+                let name = self.selected().map(|node| node.name.clone());
+                if let Some(name) = name.filter(|name| !self.marks.remove(name)) {
+                    self.marks.insert(name);
+                }
+                self.cursor.act(Action::Down, self.rows.len(), rows);
+                Vec::new()
+            }
+            Action::MarkNodes => {
+                let shown: Vec<String> = self.rows.iter().filter_map(|row| self.node(*row)).map(|node| node.name.clone()).collect();
+                if self.marks.is_empty() {
+                    self.marks.extend(shown);
+                } else {
+                    self.marks.clear();
+                }
+                Vec::new()
+            }
+            Action::Drain | Action::Resume | Action::Reboot | Action::PowerUp | Action::PowerDown => {
+                let targets = self.targets();
+                let Some(cluster) = cluster.filter(|_| !targets.is_empty()) else {
+                    return vec![Intent::Note(Notice::plain("No node is under the cursor: ⏎ opens the row of sleeping nodes."))];
+                };
+                let (jobs, all) = self.jobs_on(&targets);
+                on_nodes(action, cluster, &targets, &jobs, all)
+            }
             _ => Vec::new(),
         }
     }
@@ -123,8 +227,18 @@ impl Nodes {
         self.cursor.settle(self.rows.len(), rows);
     }
 
-    pub(in crate::app) fn draw(&self, buf: &mut Buffer, area: Rect, look: &Look<'_>, focused: bool) {
+    /// Takes away the marks; true when there were any.
+    pub(in crate::app) fn unmark(&mut self) -> bool {
+        let any = !self.marks.is_empty();
+        self.marks.clear();
+        any
+    }
+
+    fn title(&self, look: &Look<'_>, focused: bool) -> Vec<(String, ratatui::style::Style)> {
         let mut title = vec![("2 Nodes".to_owned(), look.style(if focused { Tone::Focus } else { Tone::Strong }))];
+        if !self.marks.is_empty() {
+            title.push((format!(" · {} marked", self.marks.len()), look.style(Tone::Key)));
+        }
         if let Some(table) = &self.table {
             let counted = [
                 (table.up(), "up", Tone::Plain),
@@ -136,8 +250,12 @@ impl Nodes {
                 title.push((format!(" · {n} {word}"), look.style(tone)));
             }
         }
+        title
+    }
+
+    pub(in crate::app) fn draw(&self, buf: &mut Buffer, area: Rect, look: &Look<'_>, focused: bool) {
         let remark = if self.filter.is_empty() { vec![] } else { vec![(format!("/{}", self.filter), look.style(Tone::Key))] };
-        let inner = frame(buf, area, &title, &remark, look.theme, focused);
+        let inner = frame(buf, area, &self.title(look, focused), &remark, look.theme, focused);
         let Some(cluster) = look.active else {
             prose(buf, inner, "No cluster chosen.", look.style(Tone::Dim));
             return;
@@ -156,7 +274,11 @@ impl Nodes {
         };
         let failed = slot.and_then(|slot| slot.failure.as_ref());
         let stale = failed.is_some();
-        let list = if stale { Rect { height: inner.height.saturating_sub(1), ..inner } } else { inner };
+        let head = u16::from(area.width >= WIDE);
+        let list = Rect { y: inner.y + head, height: inner.height.saturating_sub(head + u16::from(stale)), ..inner };
+        if head > 0 {
+            columns::heading(buf, inner, look);
+        }
         if self.rows.is_empty() {
             let words = if self.filter.is_empty() { "This cluster has no nodes." } else { "No node matches the filter. Esc clears it." };
             prose(buf, list, words, look.style(Tone::Dim));
@@ -166,7 +288,16 @@ impl Nodes {
         for (line, (index, row)) in self.rows.iter().enumerate().skip(cursor.offset).take(usize::from(list.height)).enumerate() {
             let y = list.y + u16::try_from(line).unwrap_or(0);
             match row {
-                Row::Node(i) => draw_node(buf, list, y, &table.nodes[*i], look, stale),
+                Row::Node(i) => {
+                    let node = &table.nodes[*i];
+                    let marked = self.marks.contains(&node.name);
+                    if head > 0 {
+                        let jobs = self.busy.as_ref().and_then(|busy| busy.get(&node.name)).map_or("", String::as_str);
+                        columns::row(buf, Rect { y, ..list }, node, jobs, (stale, marked), look);
+                    } else {
+                        columns::brief(buf, Rect { y, ..list }, node, (stale, marked), look);
+                    }
+                }
                 Row::Asleep(n) => {
                     let open = if self.unfolded { "▾" } else { "▸" };
                     put(buf, list.x, y, &format!("· {n} powered down {open}"), list.width, look.style(Tone::Dim));
@@ -182,49 +313,7 @@ impl Nodes {
     }
 }
 
-fn draw_node(buf: &mut Buffer, area: Rect, y: u16, node: &Node, look: &Look<'_>, stale: bool) {
-    let (sign, tone) = node_tone(node.phase);
-    let tone = if stale { Tone::Dim } else { tone };
-    put(buf, area.x, y, sign, 1, look.style(tone));
-    // Name, state, then what matters about it: the reason of a bad one, the work of a good one.
-    let state_width = 7_u16;
-    let last_width = if area.width > 70 { area.width / 2 } else { (area.width / 4).clamp(6, 12) };
-    let name_width = area.width.saturating_sub(2 + state_width + last_width + 2);
-    let name = fit(&node.name, usize::from(name_width), Cut::Middle);
-    put(
-        buf,
-        area.x + 2,
-        y,
-        &name,
-        name_width,
-        look.style(if stale || node.phase == NodePhase::PoweredDown { Tone::Dim } else { Tone::Plain }),
-    );
-    put(buf, area.x + 3 + name_width, y, &node.state, state_width, look.style(tone));
-    let x = area.x + 4 + name_width + state_width;
-    let room = area.right().saturating_sub(x);
-    if let Some(reason) = &node.reason {
-        put(buf, x, y, code(reason), room, look.style(if node.phase == NodePhase::Down { tone } else { Tone::Dim }));
-        return;
-    }
-    if !node.phase.is_up() || node.cpus == 0 {
-        return;
-    }
-    let share = (u64::from(node.cpus_used) * 100 / u64::from(node.cpus)).min(100);
-    let bar = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"][usize::try_from(share * 7 / 100).unwrap_or(0)];
-    let mut text = format!("{share:>3}% {bar}");
-    if room > 20 {
-        text = format!("{share:>3}% {bar} {:>8} cpus", format!("{}/{}", node.cpus_used, node.cpus));
-        if let Some(kind) = node.instance_type.as_ref().filter(|_| room > 34) {
-            text.push_str(&format!("  {kind}"));
-        }
-        if let Some(id) = node.instance_id.as_ref().filter(|_| room > 54) {
-            text.push_str(&format!("  {id}"));
-        }
-    }
-    put(buf, x, y, &text, room, look.style(if share > 0 { tone } else { Tone::Dim }));
-}
-
-/// The code in a ParallelCluster reason, `(Code:InsufficientInstanceCapacity)…`, says more than its prose.
-fn code(reason: &str) -> &str {
-    reason.strip_prefix("(Code:").and_then(|rest| rest.split(')').next()).unwrap_or(reason)
+/// Whether a job has nodes now.
+fn is_on_nodes(job: &Job<'_>) -> bool {
+    !job.node_list().is_empty() && !job.state().is_waiting() && !job.state().is_over()
 }

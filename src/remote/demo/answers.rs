@@ -5,13 +5,14 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 
 use super::random::mixed;
-use super::world::{Power, QUEUES, REASONS, SimJob, World};
+use super::world::{Leave, NEVER, NO_CAPACITY, Power, QUEUES, REASONS, SimJob, World};
 use super::{CREATION, missing};
 use crate::model::duration::slurm;
 use crate::model::{
     Cluster, ClusterId, ClusterKind, Directives, Failure, FailureKind, HeadNode, JobDetail, JobId, JobState, JobTable, NewJob, Node,
     NodePhase, NodeTable, Place, Receipt, SchedulerKind, Submission,
 };
+use crate::remote::scheduler::plain_reason;
 
 pub(super) const HOME: &str = "/home/you";
 
@@ -55,23 +56,37 @@ pub(super) fn nodes(world: &World) -> NodeTable {
         let (queue, _, instance_type, cpus, memory) = QUEUES[node.queue];
         let work = if node.used == 0 { 0 } else { 1 + usize::from(node.used >= cpus) };
         let (state, phase) = match node.power {
+            Power::Off if node.drain.is_some() => ("drain~", NodePhase::Down),
+            Power::On if node.leave == Some(Leave::Off) => (["idle!", "mix!", "alloc!"][work], NodePhase::Draining),
+            Power::On if node.leave == Some(Leave::Reboot) => (["boot", "mix@", "alloc@"][work], NodePhase::Draining),
+            Power::On if node.drain.is_some() && work > 0 => ("drng", NodePhase::Draining),
+            Power::On if node.drain.is_some() => ("drain", NodePhase::Down),
             Power::Off => ("idle~", NodePhase::PoweredDown),
             Power::Starting(_) => (["idle#", "mix#", "alloc#"][work], NodePhase::PoweringUp),
             Power::On => (["idle", "mix", "alloc"][work], [NodePhase::Idle, NodePhase::Mixed, NodePhase::Allocated][work]),
             Power::Stopping(_) => ("idle%", NodePhase::PoweringDown),
             Power::NoCapacity(_) => ("down#", NodePhase::Down),
-            Power::Drained => ("drain", NodePhase::Down),
         };
         let mut out = Node::named(node.name(), state, phase);
         out.partitions = vec![queue.to_owned()];
         (out.cpus, out.cpus_used, out.memory_mb) = (cpus, node.used.min(cpus), memory);
-        out.reason = match node.power {
-            Power::NoCapacity(_) => Some("(Code:InsufficientInstanceCapacity)Failure when resuming nodes".into()),
-            Power::Drained => Some("disk swap, ask bob".into()),
+        let epoch = world.epoch.as_second();
+        let set = match (node.power, &node.drain) {
+            (Power::NoCapacity(until), _) => {
+                Some(("(Code:InsufficientInstanceCapacity)Failure when resuming nodes".to_owned(), until - NO_CAPACITY, "slurm"))
+            }
+            (_, Some((reason, at))) => Some((reason.clone(), *at, "bob")),
             _ => None,
         };
+        if let Some((reason, at, who)) = set {
+            out.reason_plain = plain_reason(&reason);
+            (out.reason, out.reason_by) = (Some(reason), Some(who.to_owned()));
+            out.reason_since = Timestamp::from_second(epoch + at).ok();
+        }
         out.gres = (node.queue == 1).then(|| "gpu:a100:8".into());
-        if matches!(node.power, Power::On | Power::Starting(_) | Power::Stopping(_) | Power::Drained) {
+        out.gres_used = (node.queue == 1).then(|| format!("gpu:a100:{}", node.used * 8 / cpus));
+        out.memory_used_mb = memory * u64::from(node.used) / u64::from(cpus.max(1)) * 7 / 10;
+        if matches!(node.power, Power::On | Power::Starting(_) | Power::Stopping(_)) {
             let id = mixed(n as u64, u64::from(node.boots));
             out.address = Some(format!("10.0.{}.{}", 16 + n / 200, 10 + n % 200));
             out.instance_id = Some(format!("i-0{:016x}", id >> 4));
@@ -103,7 +118,7 @@ pub(super) fn id_of(job: &SimJob, out: &mut String) {
 
 pub(super) fn jobs(world: &World, mine: bool) -> JobTable {
     let mut table = JobTable::with_capacity(world.jobs.len(), if mine { 4_096 } else { world.jobs.len() * 110 });
-    let (mut id, mut array, mut task, mut list, mut dir) = Default::default();
+    let (mut id, mut array, mut task, mut list, mut dir, mut dependency) = Default::default();
     let epoch = world.epoch.as_second();
     for job in world.jobs.values() {
         if mine && job.user != 0 || !mine && job.state.is_over() {
@@ -113,6 +128,7 @@ pub(super) fn jobs(world: &World, mine: bool) -> JobTable {
         array_of(job, &mut array, &mut task);
         places_of(world, job, &mut list);
         dir_of(world, job, &mut dir);
+        dependency_of(job, &mut dependency);
         let until = job.ended.unwrap_or(world.now);
         table.push(&NewJob {
             id: &id,
@@ -129,11 +145,12 @@ pub(super) fn jobs(world: &World, mine: bool) -> JobTable {
             submitted: Some(epoch + job.submitted),
             started: job.started.map(|at| epoch + at),
             time_used: Some(job.started.map_or(0, |at| u64::try_from(until - at).unwrap_or(0))),
-            time_limit: Some(86_400),
-            priority: Some(u64::from(100_000 - job.id % 1_000)),
+            time_limit: job.limit.map(u64::from),
+            priority: Some(u64::from(100_000 - job.id % 1_000).saturating_add_signed(i64::from(job.nice).saturating_neg())),
             work_dir: &dir,
             account: if job.user % 3 == 0 { "cfd" } else { "ml" },
             qos: "normal",
+            dependency: &dependency,
             ..NewJob::default()
         });
     }
@@ -166,6 +183,14 @@ pub(super) fn dir_of(world: &World, job: &SimJob, out: &mut String) {
         0 => write!(out, "{home}/{}", world.name_of(job)),
         _ => write!(out, "{home}/{}/{}", world.user_of(job), world.name_of(job)),
     };
+}
+
+/// `afterok:18240(unfulfilled)`.
+pub(super) fn dependency_of(job: &SimJob, out: &mut String) {
+    out.clear();
+    if let Some(after) = job.after.filter(|_| job.state == JobState::Pending) {
+        let _ = write!(out, "afterok:{after}({})", if job.reason == NEVER { "failed" } else { "unfulfilled" });
+    }
 }
 
 pub(super) fn reason_of(job: &SimJob) -> &'static str {
@@ -220,7 +245,7 @@ pub(super) fn detail(world: &World, id: &JobId) -> Result<JobDetail, Failure> {
         ("Reason", reason_of(job).to_owned()),
         ("ExitCode", exit.to_owned()),
         ("RunTime", slurm(run)),
-        ("TimeLimit", slurm(86_400)),
+        ("TimeLimit", job.limit.map_or_else(|| "UNLIMITED".to_owned(), |limit| slurm(limit.into()))),
         ("Priority", (100_000 - job.id % 1_000).to_string()),
         ("Account", if job.user % 3 == 0 { "cfd" } else { "ml" }.to_owned()),
         ("QOS", "normal".to_owned()),
@@ -283,17 +308,4 @@ pub(super) fn submit(world: &mut World, submission: &Submission) -> Result<Recei
     let name = directives.name.unwrap_or_else(|| file.to_owned());
     let id = world.submit(name, u16::try_from(directives.nodes.unwrap_or(1)).unwrap_or(1));
     Ok(Receipt::Submitted { job: JobId::new(id.to_string()), said: String::new() })
-}
-
-pub(super) fn cancel(world: &mut World, ids: &[JobId]) -> Result<(), Failure> {
-    for id in ids {
-        let job = find(world, id.as_str()).ok_or_else(|| unknown(id))?;
-        if job.user != 0 {
-            return Err(Failure::new(FailureKind::Denied, "prod", format!("job {id}: Access/permission denied"))
-                .hint("The job belongs to somebody else."));
-        }
-        let number = job.id;
-        world.cancel(number);
-    }
-    Ok(())
 }

@@ -1,59 +1,11 @@
-//! The simulated scheduler explains, changes and remembers.
+//! The simulated scheduler remembers.
 
-use super::answers::{self, find, id_of, reason_of, unknown};
+use super::answers::{self, find, id_of, unknown};
 use super::random::mixed;
 use super::world::{QUEUES, World};
 use crate::model::{
-    Again, ClusterId, Door, Failure, FailureKind, JobChange, JobDetail, JobId, JobState, Origin, Past, Place, Recall, Receipt, Submission,
-    Tasks, Usage, Why,
+    Again, ClusterId, Door, Failure, FailureKind, JobDetail, JobId, JobState, Origin, Past, Place, Recall, Submission, Tasks, Usage,
 };
-
-pub(super) fn change(world: &mut World, change: &JobChange, jobs: &[JobId]) -> Result<Receipt, Failure> {
-    match change {
-        JobChange::Cancel => {
-            let mut refused = Vec::new();
-            for job in jobs {
-                if let Err(failure) = answers::cancel(world, std::slice::from_ref(job)) {
-                    refused.push((job.to_string(), failure));
-                }
-            }
-            match refused.pop() {
-                Some((_, failure)) if refused.len() + 1 == jobs.len() => Err(failure),
-                last => {
-                    let refused = refused.into_iter().chain(last).map(|(job, failure)| (job, failure.what)).collect();
-                    Ok(Receipt::Changed { asked: jobs.len(), refused })
-                }
-            }
-        }
-        other => Err(Failure::new(FailureKind::Unsupported, "prod", format!("{other}: the simulation only knows cancel"))
-            .hint("A real cluster does it.")),
-    }
-}
-
-pub(super) fn why(world: &World, id: &JobId) -> Result<Why, Failure> {
-    let job = find(world, id.as_str()).ok_or_else(|| unknown(id))?;
-    let word = reason_of(job);
-    let partition = QUEUES[usize::from(job.queue)].0;
-    let waiting: Vec<_> = world.jobs.values().filter(|j| j.state.is_waiting() && j.queue == job.queue).collect();
-    let at = waiting.iter().position(|j| j.id == job.id);
-    let (plain, remedy) = match word {
-        "None" => ("It does not wait.", ""),
-        "Priority" => ("Jobs with a higher priority wait in the same partition.", "Nothing to do: it starts when its turn comes."),
-        "Resources" => (
-            "It is next, and the resources it asks for are in use or still starting.",
-            "It starts when other jobs end or new nodes have booted.",
-        ),
-        _ => ("The scheduler holds it back.", "Its owner or an administrator can change that."),
-    };
-    Ok(Why {
-        reason: word.to_owned(),
-        plain: plain.to_owned(),
-        remedy: remedy.to_owned(),
-        estimate: at.map(|at| world.epoch.as_second() + world.now + 600 + i64::try_from(at).unwrap_or(0) * 45),
-        place: at.map(|at| (at + 1, waiting.len())),
-        facts: vec![("Limits".into(), format!("{partition}: time 1-00:00:00"))],
-    })
-}
 
 /// What a job uses, made up from its number, so that it stays the same.
 pub(super) fn examine(world: &World, id: &JobId) -> Result<JobDetail, Failure> {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::world::{Power, QUEUES};
 use super::*;
-use crate::model::{JobId, JobState, OutputKind};
+use crate::model::{JobChange, JobId, JobState, NodeChange, OutputKind};
 
 fn world(seed: u64, jobs: usize) -> World {
     World::new(DemoSettings { seed, jobs, nodes: 64 }, Timestamp::UNIX_EPOCH, "you".into())
@@ -70,11 +70,71 @@ fn a_submitted_job_runs_and_a_foreign_one_cannot_be_cancelled() {
     let job = world.jobs.get(&id).unwrap();
     assert_eq!(job.state, JobState::Completed);
     let foreign = world.jobs.values().find(|job| job.user != 0 && job.array.is_none()).unwrap().id;
-    let denied = answers::cancel(&mut world, &[JobId::new(foreign.to_string())]).unwrap_err();
+    let denied = change::jobs(&mut world, &JobChange::Cancel, &[JobId::new(foreign.to_string())]).unwrap_err();
     assert_eq!(denied.kind, FailureKind::Denied);
     let id = world.submit("mine".into(), 1);
-    answers::cancel(&mut world, &[JobId::new(id.to_string())]).unwrap();
+    change::jobs(&mut world, &JobChange::Cancel, &[JobId::new(id.to_string())]).unwrap();
     assert_eq!(world.jobs[&id].state, JobState::Cancelled);
+}
+
+#[test]
+fn every_verb_changes_what_the_queue_shows() {
+    let mut world = world(1, 100);
+    let id = world.submit("mine".into(), 1);
+    let name = [JobId::new(id.to_string())];
+    let mut row = |change: JobChange| {
+        change::jobs(&mut world, &change, &name).unwrap();
+        let table = answers::jobs(&world, true);
+        let job = table.get(table.find(name[0].as_str()).unwrap()).unwrap();
+        (job.state(), job.reason().to_owned(), job.time_limit(), job.priority())
+    };
+    assert_eq!(row(JobChange::Hold).1, "JobHeldUser");
+    assert_eq!(row(JobChange::Release).1, "Priority");
+    assert_eq!(row(JobChange::TimeLimit("2:00:00".into())).2, Some(7_200));
+    assert_eq!(row(JobChange::TimeLimit("+30".into())).2, Some(9_000));
+    let before = row(JobChange::Top).3;
+    assert!(row(JobChange::Nice(50)).3 < before);
+    world.advance(30.0);
+    assert!(matches!(world.jobs[&id].state, JobState::Running | JobState::Configuring), "{:?}", world.jobs[&id].state);
+    change::jobs(&mut world, &JobChange::Requeue, &name).unwrap();
+    assert_eq!(world.jobs[&id].state, JobState::Pending);
+    change::jobs(&mut world, &JobChange::CancelMine, &[]).unwrap();
+    assert!(world.jobs.values().all(|job| job.user != 0 || job.state.is_over() || job.state == JobState::Completing));
+}
+
+#[test]
+fn nodes_drain_power_up_and_down_and_come_back() {
+    let mut world = world(1, 100);
+    let asleep = world.nodes.iter().find(|node| node.power == Power::Off).unwrap().name();
+    let names = [asleep.clone()];
+    let state = |world: &World| answers::nodes(world).nodes.iter().find(|node| node.name == asleep).unwrap().state.clone();
+    change::nodes(&mut world, &NodeChange::Drain("test".into()), &names).unwrap();
+    assert_eq!(state(&world), "drain~");
+    change::nodes(&mut world, &NodeChange::PowerUp, &names).unwrap();
+    world.advance(25.0);
+    assert_eq!(state(&world), "drain");
+    change::nodes(&mut world, &NodeChange::PowerDown, &names).unwrap();
+    world.advance(27.0);
+    assert_eq!(state(&world), "idle%");
+    change::nodes(&mut world, &NodeChange::Resume, &names).unwrap();
+    assert!(change::nodes(&mut world, &NodeChange::Resume, &["nosuch".into()]).is_err());
+}
+
+#[test]
+fn every_waiting_job_can_be_explained_and_a_lack_of_capacity_is() {
+    let (mut capacity, mut depends) = (false, false);
+    for seed in 1..6 {
+        let mut world = world(seed, 200);
+        world.advance(120.0);
+        let table = answers::jobs(&world, false);
+        for job in table.iter().filter(|job| job.state() == JobState::Pending) {
+            let why = why::why(&world, &job.job_id()).unwrap();
+            assert!(!why.plain.is_empty() && !why.plain.contains("does not know") && why.place.is_some(), "{why:?}");
+            capacity |= why.facts.iter().any(|(label, text)| label == "EC2 says" && text.contains("InsufficientInstanceCapacity"));
+            depends |= why.facts.iter().any(|(label, _)| label == "Waits for");
+        }
+    }
+    assert!(capacity && depends, "{capacity} {depends}");
 }
 
 #[test]

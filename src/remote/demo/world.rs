@@ -47,7 +47,16 @@ pub(super) enum Power {
     On,
     Stopping(i64),
     NoCapacity(i64),
-    Drained,
+}
+
+/// How long EC2 is not asked again for a node that it did not give.
+pub(super) const NO_CAPACITY: i64 = 240;
+
+/// What a node shall do once its jobs have ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Leave {
+    Off,
+    Reboot,
 }
 
 #[derive(Clone, Debug)]
@@ -60,6 +69,11 @@ pub(super) struct SimNode {
     pub(super) idle_since: i64,
     /// Counts power-ups: each has another instance behind it.
     pub(super) boots: u32,
+    /// Why it takes no jobs, and since when.
+    pub(super) drain: Option<(String, i64)>,
+    pub(super) leave: Option<Leave>,
+    /// EC2 never has room for it.
+    pub(super) scarce: bool,
 }
 
 impl SimNode {
@@ -88,10 +102,20 @@ pub(super) struct SimJob {
     /// How long it will run, and how that ends.
     pub(super) length: u32,
     pub(super) outcome: JobState,
+    /// Seconds it may run.
+    pub(super) limit: Option<u32>,
+    pub(super) nice: i32,
+    /// The job that must end well before it.
+    pub(super) after: Option<u32>,
 }
 
+/// Reasons by their place in [`REASONS`].
+pub(super) const DEPENDS: u8 = 3;
+pub(super) const HELD: u8 = 5;
+pub(super) const NEVER: u8 = 8;
+
 /// Why a job waits.
-pub(super) const REASONS: [&str; 8] = [
+pub(super) const REASONS: [&str; 9] = [
     "None",
     "Priority",
     "Resources",
@@ -100,6 +124,7 @@ pub(super) const REASONS: [&str; 8] = [
     "JobHeldUser",
     "BeginTime",
     "ReqNodeNotAvail, UnavailableNodes:gpu-dy-p4d-3",
+    "DependencyNeverSatisfied",
 ];
 
 pub(super) struct World {
@@ -118,6 +143,10 @@ pub(super) struct World {
     target: usize,
     /// Jobs of the user's that have not ended.
     own: usize,
+    /// The last job of each user, which the next one may wait for.
+    last: [u32; 8],
+    /// Which jobs wait for which.
+    followers: BTreeMap<u32, Vec<u32>>,
     random: Random,
 }
 
@@ -129,9 +158,26 @@ impl World {
         for (queue, share) in shares.into_iter().enumerate() {
             for i in 0..share {
                 let fixed = queue == 0 && i < 2;
-                let power = if fixed { Power::On } else { Power::Off };
+                // Of large GPU machines there are never as many as the queue may have.
+                let scarce = queue == 1 && share > 3 && i + 2 >= share;
+                let power = match (fixed, scarce) {
+                    (true, _) => Power::On,
+                    (_, true) => Power::NoCapacity(-NO_CAPACITY / 3),
+                    _ => Power::Off,
+                };
                 let number = if queue == 0 && !fixed { i - 1 } else { i + 1 };
-                nodes.push(SimNode { queue, number, fixed, power, used: 0, idle_since: 0, boots: u32::from(fixed) });
+                nodes.push(SimNode {
+                    queue,
+                    number,
+                    fixed,
+                    power,
+                    used: 0,
+                    idle_since: 0,
+                    boots: u32::from(fixed),
+                    drain: None,
+                    leave: None,
+                    scarce,
+                });
             }
         }
         let mut world = Self {
@@ -147,9 +193,11 @@ impl World {
             next_id: 18_200,
             target: settings.jobs.max(20),
             own: 0,
+            last: [0; 8],
+            followers: BTreeMap::new(),
             random: Random::new(settings.seed),
         };
-        world.nodes[5].power = Power::Drained;
+        (world.nodes[5].power, world.nodes[5].drain) = (Power::On, Some(("disk swap, ask bob".to_owned(), -4_000)));
         for _ in 0..world.target {
             let early = i64::try_from(world.random.below(7_200)).unwrap_or(0);
             world.arrive(-WARM_UP - early);
@@ -200,8 +248,19 @@ impl World {
                     node.idle_since = now;
                     Power::On
                 }
+                Power::NoCapacity(until) if until <= now && node.scarce => Power::NoCapacity(now + NO_CAPACITY),
                 Power::Stopping(until) | Power::NoCapacity(until) if until <= now => Power::Off,
-                Power::On if !node.fixed && node.used == 0 && node.idle_since + IDLE_BEFORE_DOWN < now => Power::Stopping(now + 15),
+                Power::On if node.used == 0 && node.leave == Some(Leave::Reboot) => {
+                    node.leave = None;
+                    Power::Starting(now + 30)
+                }
+                Power::On if node.used == 0 && node.leave == Some(Leave::Off) => {
+                    node.leave = None;
+                    Power::Stopping(now + 15)
+                }
+                Power::On if !node.fixed && node.drain.is_none() && node.used == 0 && node.idle_since + IDLE_BEFORE_DOWN < now => {
+                    Power::Stopping(now + 15)
+                }
                 other => other,
             };
         }
@@ -240,6 +299,18 @@ impl World {
             node.idle_since = self.now;
         }
         self.ended.push_back(id);
+        self.settle(id);
+    }
+
+    /// Those who waited for a job that has ended may start, or never will.
+    fn settle(&mut self, id: u32) {
+        let well = self.jobs.get(&id).is_some_and(|job| job.state == JobState::Completed);
+        for follower in self.followers.remove(&id).unwrap_or_default() {
+            if let Some(job) = self.jobs.get_mut(&follower).filter(|job| job.reason == DEPENDS) {
+                job.reason = if well { 1 } else { NEVER };
+                job.after = job.after.filter(|_| !well);
+            }
+        }
     }
 
     /// Starts what fits, first come first served, as far down each queue as a scheduler would look.
@@ -271,7 +342,8 @@ impl World {
         let share = self.nodes.iter().filter(|n| n.queue == queue).count();
         let tide = usize::try_from((self.now.rem_euclid(TIDE) - TIDE / 2).abs() * 35 / (TIDE / 2)).unwrap_or(0);
         let highest = (share * (25 + tide)).div_ceil(100);
-        let room = |node: &SimNode| node.queue == queue && node.number <= highest && node.used + cpus <= QUEUES[queue].3;
+        let free = |node: &SimNode| node.drain.is_none() && node.leave.is_none();
+        let room = |node: &SimNode| free(node) && node.queue == queue && node.number <= highest && node.used + cpus <= QUEUES[queue].3;
         let awake = |node: &SimNode| matches!(node.power, Power::On | Power::Starting(_));
         let all = || (0..self.nodes.len()).filter(|n| room(&self.nodes[*n]));
         let mut chosen: Vec<usize> = all().filter(|n| awake(&self.nodes[*n])).take(usize::from(job.nodes)).collect();
@@ -283,7 +355,7 @@ impl World {
             return false;
         }
         if queue == 1 && !asleep.is_empty() && self.random.percent(30) {
-            self.nodes[asleep[0]].power = Power::NoCapacity(self.now + 240);
+            self.nodes[asleep[0]].power = Power::NoCapacity(self.now + NO_CAPACITY);
             return false;
         }
         for n in asleep {
@@ -356,6 +428,16 @@ impl World {
             15..16 => 7,
             _ => 1,
         };
+        // Nobody waits for a job that is not there.
+        let before = self.last[usize::from(user)];
+        let after = Some(before).filter(|id| reason == DEPENDS && self.jobs.get(id).is_some_and(|job| !job.state.is_over()));
+        let reason = if reason == DEPENDS && after.is_none() { 1 } else { reason };
+        if let Some(before) = after {
+            self.followers.entry(before).or_default().push(id);
+        }
+        if array.is_none() {
+            self.last[usize::from(user)] = id;
+        }
         let length = self.length();
         let nodes = if array.is_some() { 1 } else { nodes };
         self.add(SimJob {
@@ -373,6 +455,9 @@ impl World {
             ended: None,
             length,
             outcome,
+            limit: Some(86_400),
+            nice: 0,
+            after,
         });
     }
 
@@ -401,6 +486,9 @@ impl World {
             ended: None,
             length: 45,
             outcome: JobState::Completed,
+            limit: Some(86_400),
+            nice: 0,
+            after: None,
         };
         self.own += 1;
         self.waiting[0].push_front(id);
@@ -416,9 +504,34 @@ impl World {
             (job.state, job.ended) = (JobState::Cancelled, Some(self.now));
             self.own = self.own.saturating_sub(1);
             self.ended.push_back(id);
+            self.settle(id);
         } else if job.ended.is_none() {
             job.state = JobState::Completing;
         }
+    }
+
+    /// Puts a job back among those that wait, whether it runs or has ended.
+    pub(super) fn requeue(&mut self, id: u32) {
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        for node in self.places.remove(&id).unwrap_or_default() {
+            let node = &mut self.nodes[node];
+            node.used = node.used.saturating_sub(u32::from(job.cpus_each));
+            node.idle_since = self.now;
+        }
+        if job.state.is_over() {
+            self.own += 1;
+            self.ended.retain(|other| *other != id);
+        }
+        (job.state, job.reason, job.started, job.ended) = (JobState::Pending, 0, None, None);
+        self.waiting[usize::from(job.queue)].push_back(id);
+    }
+
+    /// Moves a waiting job before all others of its queue.
+    pub(super) fn move_up(&mut self, id: u32) {
+        let Some(job) = self.jobs.get(&id) else { return };
+        let queue = &mut self.waiting[usize::from(job.queue)];
+        queue.retain(|other| *other != id);
+        queue.push_front(id);
     }
 
     pub(super) fn name_of(&self, job: &SimJob) -> &str {

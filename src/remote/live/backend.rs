@@ -82,13 +82,14 @@ impl Backend {
     }
 
     pub(super) async fn jobs(&self, scope: Scope, with_paths: bool) -> Result<JobTable, Failure> {
-        match self.batch(|scheduler| scheduler.jobs(scope, with_paths)).await? {
-            Some(mut jobs) => {
-                jobs.verbs = self.scheduler().await?.map(|scheduler| Verbs::those(|verb| scheduler.offers(verb)));
-                Ok(jobs)
-            }
-            None => self.runner(move |runner| runner.jobs(scope)).await,
-        }
+        let mut jobs = match self.batch(|scheduler| scheduler.jobs(scope, with_paths)).await? {
+            Some(jobs) => jobs,
+            None => self.runner(move |runner| runner.jobs(scope)).await?,
+        };
+        let scheduler = self.scheduler().await?;
+        jobs.scheduler = Some(scheduler.as_ref().map_or(SchedulerKind::Runner, |scheduler| scheduler.kind()));
+        jobs.verbs = scheduler.map(|scheduler| Verbs::those(|verb| scheduler.offers(verb)));
+        Ok(jobs)
     }
 
     pub(super) async fn nodes(&self) -> Result<NodeTable, Failure> {

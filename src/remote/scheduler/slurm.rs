@@ -3,9 +3,11 @@
 //! Never `--json`, never a call for each row; `sacct` and estimates only on demand, never in a loop.
 
 mod again;
-mod capacity;
+mod boot;
+pub(super) mod capacity;
 mod change;
 mod detail;
+pub(super) mod explain;
 mod jobs;
 mod nodes;
 mod past;
@@ -56,7 +58,8 @@ impl Scheduler for Slurm {
 
     fn nodes(&self) -> Ask<NodeTable> {
         Ask {
-            script: format!("{CALM}scontrol -o show nodes"),
+            // `-d` tells which of the GPUs are in use.
+            script: format!("{CALM}scontrol -o -d show nodes"),
             read: Box::new(|said| if said.status == 0 { Ok(nodes::read(&said.stdout)) } else { Err(trouble::failure(said)) }),
         }
     }

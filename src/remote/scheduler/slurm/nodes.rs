@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::capacity;
 use super::time::epoch;
 use crate::model::{Node, NodePhase, NodeTable};
 
@@ -41,6 +42,7 @@ fn node(line: &str) -> Option<Node> {
     node.memory_mb = number(" RealMemory=");
     node.memory_used_mb = number(" AllocMem=");
     node.gres = value(line, " Gres=").map(str::to_owned);
+    node.gres_used = value(line, " GresUsed=").map(used).or_else(|| allocated(line));
     // A cloud node without an instance has its own name for an address.
     node.address = value(line, " NodeAddr=").filter(|address| *address != name).map(str::to_owned);
     node.instance_id = value(line, " InstanceId=").map(str::to_owned);
@@ -49,76 +51,123 @@ fn node(line: &str) -> Option<Node> {
         let text = line[at + 8..].trim();
         let (reason, by) = text.rsplit_once(" [").unwrap_or((text, ""));
         node.reason = Some(reason.to_owned());
-        let since = by.trim_end_matches(']').rsplit_once('@').and_then(|(_, at)| epoch(at));
-        node.reason_since = since.and_then(|s| Timestamp::from_second(s).ok());
+        node.reason_plain = capacity::plain(reason);
+        if let Some((who, at)) = by.trim_end_matches(']').rsplit_once('@') {
+            node.reason_by = Some(who.to_owned()).filter(|who| !who.is_empty());
+            node.reason_since = epoch(at).and_then(|s| Timestamp::from_second(s).ok());
+        }
+        // Of a fleet that was stopped all nodes are down, and by design: nobody has to look at each of them.
+        if node.phase == NodePhase::Down && reason == "inactive partition" {
+            node.phase = NodePhase::PoweredDown;
+        }
     }
     Some(node)
 }
 
-/// `IDLE+CLOUD+POWERED_DOWN` as sinfo's compact word with its suffix, and the class it belongs to.
+/// `gpu:a100:3(IDX:0-2),gpu:t4:0(IDX:N/A)` without the indices.
+fn used(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut depth = 0_usize;
+    for c in text.chars() {
+        match c {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            _ if depth == 0 => out.push(c),
+            _ => {}
+        }
+    }
+    out
+}
+
+/// The GPUs in what is allocated, where the accounting is told to count them: `gres/gpu=3` → `gpu:3`.
+fn allocated(line: &str) -> Option<String> {
+    let tres = value(line, " AllocTRES=")?;
+    let (name, count) = tres.split(',').find_map(|pair| pair.strip_prefix("gres/"))?.split_once('=')?;
+    Some(format!("{name}:{count}"))
+}
+
+/// Signs after a word, the first that fits wins: the flag, and the sign.
+const SIGNS: [(&str, &str); 8] = [
+    ("MAINTENANCE", "$"),
+    ("REBOOT_ISSUED", "^"),
+    ("REBOOT_REQUESTED", "@"),
+    ("POWERING_UP", "#"),
+    ("POWERING_DOWN", "%"),
+    ("POWERED_DOWN", "~"),
+    ("POWER_DOWN", "!"),
+    ("NOT_RESPONDING", "*"),
+];
+
+/// `IDLE+CLOUD+POWERED_DOWN` as sinfo's compact word with its sign, made as Slurm makes it, and the class it belongs to.
 fn state(full: &str) -> (String, NodePhase) {
     let (base, flags) = full.split_once('+').unwrap_or((full, ""));
-    let has = |flag: &str| flags.split('+').any(|f| f == flag);
-    // sinfo marks a node that does not answer with a star, which scontrol may append to the base state.
-    let silent = base.ends_with('*') || has("NOT_RESPONDING");
-    let base = base.trim_end_matches(['*', '~', '#', '!', '%', '$', '@', '^', '-']);
-    let drain = has("DRAIN");
-    let busy = matches!(base, "ALLOCATED" | "MIXED" | "COMPLETING") || has("COMPLETING");
-    let word = match base {
-        _ if drain && busy => "drng",
-        _ if drain => "drain",
-        "DOWN" => "down",
-        "IDLE" if has("PLANNED") => "plnd",
-        "IDLE" => "idle",
-        "ALLOCATED" => "alloc",
-        "MIXED" => "mix",
-        "COMPLETING" => "comp",
-        "ERROR" => "error",
-        "FUTURE" => "futr",
-        "UNKNOWN" => "unk",
-        "RESERVED" => "resv",
-        "MAINT" | "MAINTENANCE" => "maint",
-        "FAIL" => "fail",
-        "FAILING" => "failg",
-        "PLANNED" => "plnd",
-        "INVAL" | "INVALID" => "inval",
-        "BLOCKED" => "block",
-        other => other,
-    };
-    let word = if has("FAIL") && !drain {
-        "fail"
-    } else if has("INVALID_REG") {
-        "inval"
+    // Before 20.11 the sign of a node that does not answer was put behind the base state.
+    let silent = base.ends_with('*');
+    let base = base.trim_end_matches(['*', '~', '#', '!', '%', '$', '@', '^', '-', '+']);
+    let has = |flag: &str| flags.split('+').any(|f| f == flag) || silent && flag == "NOT_RESPONDING";
+    let busy = matches!(base, "ALLOCATED" | "MIXED");
+    let ending = base == "COMPLETING" || has("COMPLETING");
+    let sign = SIGNS.iter().find(|(flag, _)| has(flag)).map_or("", |(_, sign)| *sign);
+    let star = if has("NOT_RESPONDING") { "*" } else { "" };
+    let (maintained, issued) = (has("MAINTENANCE"), has("REBOOT_ISSUED"));
+    let (word, sign) = if has("INVALID_REG") {
+        ("inval", "")
+    } else if maintained && !has("DRAIN") && !busy && base != "DOWN" {
+        ("maint", star)
+    } else if (issued || has("REBOOT_REQUESTED")) && !busy {
+        ("boot", if issued { "^" } else { star })
+    } else if has("DRAIN") {
+        (if busy || ending { "drng" } else { "drain" }, sign)
+    } else if has("FAIL") {
+        (if busy || ending { "failg" } else { "fail" }, star)
     } else {
-        word
+        match base {
+            "DOWN" => ("down", sign),
+            "ALLOCATED" => ("alloc", if sign.is_empty() && ending { "+" } else { sign }),
+            _ if ending => ("comp", sign),
+            "IDLE" if sign.is_empty() && has("RESERVED") => ("resv", ""),
+            "IDLE" if sign.is_empty() && has("BLOCKED") => ("block", ""),
+            "IDLE" if sign.is_empty() && has("PLANNED") => ("plnd", ""),
+            "IDLE" => ("idle", sign),
+            "MIXED" => ("mix", if sign.is_empty() && has("PLANNED") { "-" } else { sign }),
+            "FUTURE" => ("futr", sign),
+            "UNKNOWN" => ("unk", star),
+            "ERROR" => ("error", sign),
+            "RESERVED" => ("resv", sign),
+            "MAINT" => ("maint", sign),
+            "FAIL" => ("fail", star),
+            "FAILING" => ("failg", star),
+            "DRAINED" => ("drain", sign),
+            "DRAINING" => ("drng", sign),
+            "PLANNED" => ("plnd", sign),
+            "INVAL" => ("inval", ""),
+            "BLOCKED" => ("block", sign),
+            other => (other, sign),
+        }
     };
-    let suffixes = [
-        ("POWERED_DOWN", "~"),
-        ("POWERING_UP", "#"),
-        ("POWERING_DOWN", "%"),
-        ("POWER_DOWN", "!"),
-        ("MAINTENANCE", "$"),
-        ("REBOOT_ISSUED", "^"),
-        ("REBOOT_REQUESTED", "@"),
-    ];
-    let suffix = suffixes.iter().find(|(flag, _)| has(flag)).map_or(if silent { "*" } else { "" }, |(_, sign)| *sign);
-    let phase = match (word, suffix) {
+    let phase = match (word, sign) {
+        // Slurm drains what it shall power down until that is done.
+        ("drain" | "idle", "%" | "!") => NodePhase::PoweringDown,
+        // Jobs wait for it already, or somebody asked for it: it is about to start.
+        ("alloc" | "mix" | "comp", "~") => NodePhase::PoweringUp,
+        ("idle", "~") if has("POWER_UP") => NodePhase::PoweringUp,
         // Capacity that could not be had is a node's trouble even while it seems to power up.
-        ("down" | "fail" | "failg" | "error" | "inval", _) => NodePhase::Down,
-        ("drain", "~") => NodePhase::Down,
-        ("drain", _) => NodePhase::Down,
-        ("drng", _) => NodePhase::Draining,
+        ("down" | "fail" | "error" | "inval" | "drain", _) => NodePhase::Down,
+        ("drng" | "failg", _) => NodePhase::Draining,
         (_, "~") => NodePhase::PoweredDown,
         (_, "#") => NodePhase::PoweringUp,
+        // What waits for its jobs to end before it powers down still works.
+        ("alloc" | "mix" | "comp", "!") => NodePhase::Draining,
         (_, "%" | "!") => NodePhase::PoweringDown,
         (_, "*") => NodePhase::Down,
+        ("boot", _) => NodePhase::PoweringUp,
         ("alloc" | "comp", _) => NodePhase::Allocated,
         ("mix", _) => NodePhase::Mixed,
-        (_, "$" | "@" | "^") | ("resv" | "maint" | "block", _) => NodePhase::Reserved,
+        ("resv" | "maint" | "block", _) => NodePhase::Reserved,
         ("idle" | "plnd", _) => NodePhase::Idle,
         _ => NodePhase::Unknown,
     };
-    (format!("{word}{suffix}"), phase)
+    (format!("{word}{sign}"), phase)
 }
 
 #[cfg(test)]
@@ -143,7 +192,31 @@ mod tests {
     #[case("MIXED+DRAIN", "drng", NodePhase::Draining)]
     #[case("IDLE+DRAIN", "drain", NodePhase::Down)]
     #[case("MIXED+NOT_RESPONDING", "mix*", NodePhase::Down)]
-    #[case("IDLE+MAINTENANCE", "idle$", NodePhase::Reserved)]
+    #[case("IDLE+MAINTENANCE", "maint", NodePhase::Reserved)]
+    #[case("IDLE+MAINTENANCE+NOT_RESPONDING", "maint*", NodePhase::Down)]
+    #[case("MIXED+MAINTENANCE", "mix$", NodePhase::Mixed)]
+    #[case("ALLOCATED+COMPLETING", "alloc+", NodePhase::Allocated)]
+    #[case("MIXED+COMPLETING", "comp", NodePhase::Allocated)]
+    #[case("IDLE+COMPLETING", "comp", NodePhase::Allocated)]
+    #[case("MIXED+PLANNED", "mix-", NodePhase::Mixed)]
+    #[case("IDLE+BLOCKED", "block", NodePhase::Reserved)]
+    #[case("IDLE+RESERVED", "resv", NodePhase::Reserved)]
+    #[case("IDLE+CLOUD+RESERVED+POWERED_DOWN", "idle~", NodePhase::PoweredDown)]
+    #[case("IDLE+REBOOT_REQUESTED", "boot", NodePhase::PoweringUp)]
+    #[case("IDLE+REBOOT_ISSUED", "boot^", NodePhase::PoweringUp)]
+    #[case("ALLOCATED+REBOOT_REQUESTED", "alloc@", NodePhase::Allocated)]
+    #[case("MIXED+DRAIN+REBOOT_REQUESTED", "drng@", NodePhase::Draining)]
+    #[case("MIXED+CLOUD+POWER_DOWN", "mix!", NodePhase::Draining)]
+    #[case("DOWN+CLOUD+POWERING_DOWN", "down%", NodePhase::Down)]
+    #[case("IDLE+CLOUD+DRAIN+POWER_DOWN", "drain!", NodePhase::PoweringDown)]
+    #[case("MIXED+CLOUD+DRAIN+POWER_DOWN", "drng!", NodePhase::Draining)]
+    #[case("MIXED+CLOUD+POWERED_DOWN", "mix~", NodePhase::PoweringUp)]
+    #[case("IDLE+CLOUD+POWER_UP+POWERED_DOWN+NOT_RESPONDING", "idle~", NodePhase::PoweringUp)]
+    #[case("IDLE+FAIL", "fail", NodePhase::Down)]
+    #[case("ALLOCATED+FAIL+NOT_RESPONDING", "failg*", NodePhase::Draining)]
+    #[case("IDLE+DYNAMIC_NORM+EXTERNAL", "idle", NodePhase::Idle)]
+    #[case("UNKNOWN+CLOUD+NOT_RESPONDING", "unk*", NodePhase::Down)]
+    #[case("IDLE*+CLOUD", "idle*", NodePhase::Down)]
     #[case("IDLE+PLANNED", "plnd", NodePhase::Idle)]
     #[case("IDLE+INVALID_REG", "inval", NodePhase::Down)]
     #[case("SOMETHING_NEW", "SOMETHING_NEW", NodePhase::Unknown)]
@@ -158,11 +231,36 @@ mod tests {
         let capacity = table.nodes.iter().find(|n| n.name == "gpu-dy-p4d-2").unwrap();
         assert_eq!(capacity.reason.as_deref(), Some("(Code:InsufficientInstanceCapacity)Failure when resuming nodes"));
         assert_eq!(capacity.reason_since.unwrap().to_string(), "2026-11-24T12:05:43Z");
+        assert_eq!(capacity.reason_by.as_deref(), Some("root"));
         let up = table.nodes.iter().find(|n| n.name == "compute-st-c5large-1").unwrap();
         assert_eq!((up.cpus, up.cpus_used, up.memory_mb, up.address.as_deref()), (2, 2, 3891, Some("127.0.10.21")));
         assert_eq!((up.partitions.len(), up.load, up.gres.as_deref()), (2, Some(0.06), None));
         let asleep = table.nodes.iter().find(|n| n.name == "compute-dy-c5large-2").unwrap();
         assert_eq!((asleep.phase, asleep.address.as_deref(), asleep.load), (NodePhase::PoweredDown, None, None));
+    }
+
+    #[test]
+    fn every_state_that_can_be_told_has_plain_words() {
+        for base in ["IDLE", "ALLOCATED", "MIXED", "DOWN", "FUTURE", "UNKNOWN", "ERROR"] {
+            for flags in ["", "+DRAIN", "+FAIL", "+INVALID_REG", "+RESERVED", "+PLANNED", "+BLOCKED", "+COMPLETING"] {
+                for (flag, _) in SIGNS.iter().chain(&[("CLOUD", "")]) {
+                    let (word, _) = state(&format!("{base}{flags}+{flag}"));
+                    assert!(!crate::model::node::plain(&word).is_empty(), "{base}{flags}+{flag}: {word}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn gpus_in_use_and_a_stopped_fleet_are_told() {
+        let read = |line: &str| read(line.as_bytes()).nodes.remove(0);
+        let node = read("NodeName=g-1 Gres=gpu:a100:8(S:0-1) GresUsed=gpu:a100:3(IDX:0-2) State=MIXED AllocTRES=cpu=1");
+        assert_eq!((node.gres.as_deref(), node.gres_used.as_deref()), (Some("gpu:a100:8(S:0-1)"), Some("gpu:a100:3")));
+        assert_eq!(read("NodeName=g-1 Gres=gpu:8 State=MIXED AllocTRES=cpu=1,gres/gpu=2").gres_used.as_deref(), Some("gpu:2"));
+        let off = read("NodeName=g-1 State=DOWN+CLOUD+POWERED_DOWN Reason=inactive partition [root@2026-11-24T12:05:43]");
+        assert_eq!((off.state.as_str(), off.phase), ("down~", NodePhase::PoweredDown));
+        let late = read("NodeName=g-1 State=DOWN+CLOUD+POWERED_DOWN Reason=ResumeTimeout reached [slurm@2026-11-24T12:05:43]");
+        assert_eq!((late.phase, late.reason_by.as_deref()), (NodePhase::Down, Some("slurm")));
     }
 
     proptest! {

@@ -1,0 +1,141 @@
+//! Everything about one node: its state in plain words, who took it out of service and why, what it has and what works on it.
+//!
+//! Shows what was known when it was opened; what it offers to do is asked about elsewhere.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::scroll::{Scroll, place};
+use super::{Intent, Look, Overlay, sheet};
+use crate::app::panes::wrapped;
+use crate::model::duration::age;
+use crate::model::node::plain;
+use crate::model::text::clean;
+use crate::model::{Job, Node, NodePhase};
+use crate::protocol::{Action, Area, Chord, Effect};
+use crate::ui::{Tone, put};
+
+/// The sheet.
+#[derive(Debug)]
+pub(in crate::app) struct NodeSheet {
+    node: Node,
+    jobs: Vec<String>,
+    /// Whether the jobs are everybody's.
+    all: bool,
+    scroll: Scroll,
+}
+
+/// The signs behind a state, for who meets them for the first time.
+const LEGEND: [&str; 3] = [
+    "~ powered down   # starting   % powering down   * no answer",
+    "! powers down after its jobs   @ reboots after them   ^ rebooting",
+    "$ maintenance   - planned for another job   + jobs are ending",
+];
+
+impl NodeSheet {
+    /// With the jobs on it, as far as the queue that is shown tells; `all` says that it shows everybody's.
+    pub(in crate::app) fn new(node: &Node, jobs: &[Job<'_>], all: bool) -> Self {
+        let jobs = jobs.iter().map(|job| format!("{}  {}  {} of {}", job.id(), job.name(), job.state().short(), job.user())).collect();
+        Self { node: node.clone(), jobs, all, scroll: Scroll::default() }
+    }
+
+    fn room(body: (u16, u16)) -> (u16, u16) {
+        (body.0.saturating_sub(4).min(92), body.1.saturating_sub(2))
+    }
+
+    fn fields(&self, look: &Look<'_>) -> Vec<(&'static str, String, Tone)> {
+        let node = &self.node;
+        let bad = node.phase == NodePhase::Down;
+        let state = match plain(&node.state) {
+            words if words.is_empty() => node.state.clone(),
+            words => format!("{}: {words}", node.state),
+        };
+        let by = node.reason_by.as_ref().map_or_else(String::new, |who| format!(" by {who}"));
+        let since = node.reason_since.map(|at| {
+            let seconds = u64::try_from(look.clock.wall.as_second() - at.as_second()).unwrap_or(0);
+            format!("{}, {} ago{by}", look.local(at, "%a %d %b %H:%M"), age(seconds))
+        });
+        let held = |used: u64, of: u64, unit: &str| if of == 0 { String::new() } else { format!("{used} of {of}{unit} held by jobs") };
+        let gres = match (&node.gres, &node.gres_used) {
+            (Some(all), Some(used)) => format!("{used} of {all} held by jobs"),
+            (Some(all), None) => all.clone(),
+            (None, _) => String::new(),
+        };
+        let mut out = vec![
+            ("State", state, if bad { Tone::Bad } else { Tone::Plain }),
+            ("Reason", node.reason.clone().unwrap_or_default(), if bad { Tone::Bad } else { Tone::Plain }),
+            ("Means", node.reason_plain.clone().unwrap_or_default(), Tone::Plain),
+            ("Set", since.unwrap_or_default(), Tone::Plain),
+            ("Partitions", node.partitions.join(", "), Tone::Plain),
+            ("CPUs", held(node.cpus_used.into(), node.cpus.into(), ""), Tone::Plain),
+            ("Load", node.load.map(|load| format!("{load:.2}")).unwrap_or_default(), Tone::Plain),
+            ("Memory", held(node.memory_used_mb, node.memory_mb, " MB"), Tone::Plain),
+            ("GRES", gres, Tone::Plain),
+            ("Features", node.features.join(", "), Tone::Plain),
+            ("Address", node.address.clone().unwrap_or_default(), Tone::Plain),
+            ("Instance", node.instance_id.clone().unwrap_or_default(), Tone::Plain),
+            ("Type", node.instance_type.clone().unwrap_or_default(), Tone::Plain),
+            ("EC2 state", node.instance_state.clone().unwrap_or_default(), Tone::Plain),
+        ];
+        out.retain(|(_, value, _)| !value.is_empty());
+        let whose = if self.all { "Jobs" } else { "Your jobs" };
+        match self.jobs.as_slice() {
+            [] if self.all => out.push((whose, "none".to_owned(), Tone::Dim)),
+            [] if node.cpus_used > 0 => out.push((whose, "none; others' jobs are there".to_owned(), Tone::Dim)),
+            [] => {}
+            jobs => out.extend(jobs.iter().enumerate().map(|(i, job)| (if i == 0 { whose } else { "" }, job.clone(), Tone::Plain))),
+        }
+        out.push(("", String::new(), Tone::Dim));
+        out.extend(LEGEND.iter().enumerate().map(|(i, signs)| (if i == 0 { "Signs" } else { "" }, (*signs).to_owned(), Tone::Dim)));
+        out
+    }
+
+    fn lines(&self, look: &Look<'_>, room: u16) -> Vec<(&'static str, String, Tone)> {
+        let mut out = Vec::new();
+        for (label, value, tone) in self.fields(look) {
+            for (i, line) in wrapped(&clean(&value), usize::from(room).saturating_sub(12).max(16)).into_iter().enumerate() {
+                out.push((if i == 0 { label } else { "" }, line, tone));
+            }
+        }
+        out
+    }
+}
+
+impl Overlay for NodeSheet {
+    fn areas(&self) -> &'static [Area] {
+        &[Area::Nodes, Area::List, Area::Everywhere]
+    }
+
+    fn press(&mut self, _chord: Chord, action: Option<Action>, look: &Look<'_>) -> Vec<Intent> {
+        let Some(action) = action else { return Vec::new() };
+        let (room, height) = Self::room(look.body());
+        if self.scroll.act(action, self.lines(look, room).len(), usize::from(height)) {
+            return Vec::new();
+        }
+        match action {
+            Action::Back | Action::Open | Action::Quit => vec![Intent::Close],
+            Action::Copy => vec![Intent::Effect(Effect::Copy(self.node.name.clone()))],
+            Action::Drain | Action::Resume | Action::Reboot | Action::PowerUp | Action::PowerDown => {
+                vec![Intent::Close, Intent::Do(action)]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn footer(&self) -> Vec<(String, &'static str)> {
+        [("d", "drain"), ("u", "resume"), ("j k", "scroll"), ("y", "copy"), ("esc", "close")].map(|(k, w)| (k.to_owned(), w)).to_vec()
+    }
+
+    fn draw(&self, buf: &mut Buffer, body: Rect, look: &Look<'_>) {
+        let (room, height) = Self::room((body.width, body.height));
+        let lines = self.lines(look, room);
+        let top = self.scroll.top(lines.len(), usize::from(height));
+        let remark = place(top, lines.len(), usize::from(height));
+        let rows = u16::try_from(lines.len()).unwrap_or(height);
+        let inner = sheet(buf, body, (room, rows), &format!("Node {}", self.node.name), &remark, look);
+        for (y, (label, text, tone)) in (inner.y..inner.bottom()).zip(lines.iter().skip(top)) {
+            put(buf, inner.x, y, label, 12, look.style(Tone::Dim));
+            put(buf, inner.x + 12, y, text, inner.width.saturating_sub(12), look.style(*tone));
+        }
+    }
+}
