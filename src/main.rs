@@ -74,6 +74,7 @@ fn application(arguments: &Arguments, config: Config, demo: Option<Demo>, runtim
     let theme = config.theme(std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()));
     let folder = std::env::current_dir().map_or_else(|_| "/".to_owned(), |path| path.display().to_string());
     let refresh = config.refresh.clone();
+    let (columns, order) = (config.jobs.columns.clone(), config.jobs.sort);
     // The terminal comes first: the first frame waits for nobody.
     let mut screen = Screen::open()?;
     let _guard = runtime.enter();
@@ -82,6 +83,8 @@ fn application(arguments: &Arguments, config: Config, demo: Option<Demo>, runtim
         sources: live.sources(),
         cluster: arguments.cluster.clone().or_else(|| is_demo.then(|| "prod".to_owned())),
         refresh,
+        columns,
+        order,
         keys,
         theme,
         folder,

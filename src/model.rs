@@ -5,6 +5,7 @@
 pub mod arrange;
 pub mod change;
 pub mod cluster;
+pub mod column;
 pub mod command;
 pub mod directives;
 pub mod duration;
@@ -17,11 +18,13 @@ pub mod log;
 pub mod node;
 pub mod past;
 pub mod query;
+pub mod tasks;
 pub mod text;
 
-pub use arrange::{Arrangement, Column, Filter, Order, Wish};
+pub use arrange::{Arrangement, Filter, Wish};
 pub use change::{JobChange, NodeChange, Refusals, Verb};
 pub use cluster::{Cluster, ClusterKind, HeadNode, Link, Prompt, SchedulerKind};
+pub use column::{Chosen, Column, Order};
 pub use command::{Command, Existing, Fetch, Progress, Receipt, Submission};
 pub use directives::Directives;
 pub use failure::{Failure, FailureKind};
@@ -32,3 +35,4 @@ pub use log::{LogEvent, LogHit, LogPlace, LogSource, LogStream, OutputKind};
 pub use node::{Node, NodePhase, NodeTable};
 pub use past::{Change, Past, Recall, Unsent, Why};
 pub use query::{Answer, Cadence, LogStart, Query, Scope, Source};
+pub use tasks::Tasks;

@@ -107,6 +107,7 @@ impl App {
                 ];
                 vec![Intent::Open(Box::new(Confirm::choices("Overwrite files?".into(), text, choices)))]
             }
+            (Receipt::Kept(file), _) => vec![Intent::Note(Notice::good(format!("Kept in {}.", file.display())))],
             (Receipt::Noted, _) | (Receipt::Submitted { .. } | Receipt::Differs { .. } | Receipt::Changed { .. }, _) => Vec::new(),
         }
     }

@@ -109,7 +109,7 @@ impl App {
                 match pane {
                     Pane::Clusters => return self.clusters.click(line),
                     Pane::Nodes => self.nodes.click(line),
-                    Pane::Jobs => self.jobs.click(line),
+                    Pane::Jobs => return self.jobs.click(line, column.saturating_sub(area.x + 1), area.width.saturating_sub(2)),
                     Pane::Logs => {}
                 }
                 Vec::new()
@@ -179,6 +179,9 @@ impl App {
             Action::Back => self.back(),
             // The verbs on a job mean the selected job wherever the focus is, for the palette and for other panes' keys.
             Action::Cancel | Action::Fetch | Action::Everyone | Action::ShowLog | Action::OtherOutput => self.act_in(Pane::Jobs, action),
+            Action::Mark | Action::MarkRange | Action::MarkAll | Action::Expand | Action::Collapse | Action::Columns => {
+                self.act_in(Pane::Jobs, action)
+            }
             Action::LogOther | Action::Follow | Action::Wrap | Action::NextHit | Action::PreviousHit => self.act_in(Pane::Logs, action),
             _ => self.act_in(self.focus, action),
         }
@@ -196,6 +199,9 @@ impl App {
         }
         if !self.filter().is_empty() {
             return self.filtered("");
+        }
+        if self.focus == Pane::Jobs && self.jobs.clear_marks() {
+            return Vec::new();
         }
         if self.zoomed {
             self.zoomed = false;
@@ -265,6 +271,7 @@ impl App {
                     self.logs.watch(Some(source), title, self.clock.since_start);
                     self.aimed = self.selected_job();
                 }
+                Intent::Columns(columns) => self.jobs.set_columns(columns),
                 Intent::Note(notice) => self.note(notice),
             }
         }
@@ -277,7 +284,7 @@ impl App {
     }
 
     fn selected_job(&self) -> Option<JobId> {
-        self.jobs.selected().map(|(_, job)| job.job_id())
+        self.jobs.aim()
     }
 
     /// The log follows the job under the cursor, until the user chooses another log; then until the cursor moves to another job.

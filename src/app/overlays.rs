@@ -1,5 +1,6 @@
 //! What lies above the panes for a while. Each covers as little as it needs, closes with Esc and loses nothing that was typed.
 
+mod columns;
 mod confirm;
 mod details;
 mod fetch;
@@ -11,6 +12,7 @@ mod prompt;
 mod streams;
 mod submit;
 
+pub(super) use columns::ColumnsForm;
 pub(super) use confirm::Confirm;
 pub(super) use details::Details;
 pub(super) use fetch::FetchForm;

@@ -16,8 +16,10 @@ pub(super) struct Target<'a> {
     pub(super) id: JobId,
     /// Its row of the queue; of a whole array the row that stands for it.
     pub(super) job: Job<'a>,
-    /// How many tasks that is; 1 where it is no whole array.
+    /// How many tasks that is: of a whole array those that have not ended, or all when none is left; 1 where it is one job.
     pub(super) tasks: usize,
+    /// Tasks of its array that the queue lists as ended badly. The record may know of more.
+    pub(super) failed: Vec<u64>,
 }
 
 /// Does a verb to jobs of one cluster, the first of which is under the cursor. Fetched files go below `dest`.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{ClusterId, Failure, JobChange, JobId, NodeChange, Place, Refusals};
+use super::{Chosen, ClusterId, Failure, JobChange, JobId, NodeChange, Place, Refusals};
 
 /// Something that changes the world.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -47,6 +47,8 @@ pub enum Command {
     },
     /// Try the connection again now instead of after its pause.
     Reconnect(ClusterId),
+    /// Write the columns of the queue into the user's configuration file.
+    KeepColumns(Vec<Chosen>),
 }
 
 /// One script for one scheduler.
@@ -148,6 +150,8 @@ pub enum Receipt {
         /// Their names below it.
         files: Vec<String>,
     },
+    /// It stands in this file now.
+    Kept(PathBuf),
     /// The answer was passed on, or the connection is being tried.
     Noted,
 }

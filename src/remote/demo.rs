@@ -193,7 +193,7 @@ impl Remote for Demo {
                 Command::Change { change, jobs, .. } => demo.with_world(|w| past::change(w, &change, &jobs)),
                 Command::ChangeNodes { .. } => Err(missing("changing nodes")),
                 Command::Fetch(fetch) => demo.with_world(|w| files::fetch(w, &fetch)),
-                Command::Reply { .. } | Command::Reconnect(_) | Command::Finish { .. } => Ok(Receipt::Noted),
+                Command::Reply { .. } | Command::Reconnect(_) | Command::Finish { .. } | Command::KeepColumns(_) => Ok(Receipt::Noted),
             };
             done.map_or_else(Progress::Failed, Progress::Done)
         };

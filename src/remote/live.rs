@@ -16,8 +16,8 @@ use futures::stream::{self, BoxStream, StreamExt};
 
 use crate::config::Config;
 use crate::model::{
-    Answer, Cluster, ClusterId, Command, Failure, FailureKind, Link, LogSource, Place, Progress, Query, Receipt, Refusals, Scope, Source,
-    Submission,
+    Answer, Chosen, Cluster, ClusterId, Command, Failure, FailureKind, Link, LogSource, Place, Progress, Query, Receipt, Refusals, Scope,
+    Source, Submission,
 };
 
 use super::Remote;
@@ -39,6 +39,8 @@ struct Inner {
     here: Arc<dyn Host>,
     record: Arc<Record>,
     demo: Option<Demo>,
+    /// The user's configuration file, where there is a place for one.
+    config: Option<PathBuf>,
     #[cfg(feature = "aws")]
     aws: super::aws::Aws,
 }
@@ -49,6 +51,7 @@ impl Live {
         let here: Arc<dyn Host> = Arc::new(LocalHost);
         #[cfg(feature = "aws")]
         let aws = super::aws::Aws::new(&config.aws);
+        let file = config.path().map(std::path::Path::to_owned);
         let directory = Directory::new(config, here.clone(), Runner::default_dir());
         Self {
             inner: Arc::new(Inner {
@@ -56,6 +59,7 @@ impl Live {
                 here,
                 record: Arc::new(Record::at(Record::default_path())),
                 demo,
+                config: file,
                 #[cfg(feature = "aws")]
                 aws,
             }),
@@ -213,6 +217,7 @@ impl Inner {
             Command::Finish { cluster, .. } | Command::Change { cluster, .. } | Command::ChangeNodes { cluster, .. } => cluster,
             Command::Reply { cluster, .. } | Command::Reconnect(cluster) => cluster,
             Command::Fetch(fetch) => &fetch.cluster,
+            Command::KeepColumns(columns) => return kept(self.config.clone(), columns.clone()),
         };
         if let Some(demo) = self.is_simulated(cluster) {
             return demo.run(command);
@@ -247,6 +252,8 @@ impl Inner {
                 backend.host().reply(prompt, text);
                 ended(Progress::Done(Receipt::Noted))
             }
+            // Done above: it concerns no cluster.
+            Command::KeepColumns(_) => ended(Progress::Done(Receipt::Noted)),
             Command::Reconnect(_) => {
                 backend.host().reconnect();
                 ended(Progress::Done(Receipt::Noted))
@@ -297,6 +304,19 @@ fn changed(asked: usize, work: impl Future<Output = Result<Refusals, Failure>> +
     }
     .into_stream()
     .boxed()
+}
+
+fn kept(file: Option<PathBuf>, columns: Vec<Chosen>) -> BoxStream<'static, Progress> {
+    let work = move || match file {
+        Some(file) => Config::keep_columns(&file, &columns),
+        None => Err(Failure::new(FailureKind::NotFound, "qdeck", "there is no home folder to keep a configuration in")),
+    };
+    let done = async move {
+        let stopped = || Err(Failure::new(FailureKind::Stopped, "qdeck", "the work was given up"));
+        let result = tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| stopped());
+        result.map_or_else(Progress::Failed, |file| Progress::Done(Receipt::Kept(file)))
+    };
+    done.into_stream().boxed()
 }
 
 fn ended(progress: Progress) -> BoxStream<'static, Progress> {
