@@ -112,8 +112,9 @@ impl Overlay for ColumnsForm {
 
     fn draw(&self, buf: &mut Buffer, body: Rect, look: &Look<'_>) {
         let rows = u16::try_from(self.all.len()).unwrap_or(u16::MAX);
-        // At the left edge: the queue stays in sight on the right.
-        let body = Rect { width: body.width.min(58), ..body };
+        // The lower half: the queue stays in sight above.
+        let above = body.height.div_ceil(2);
+        let body = Rect { y: body.y + above, height: body.height - above, ..body };
         let inner = sheet(buf, body, (54, rows), "Columns of the queue", "", look);
         let mut cursor = self.cursor;
         cursor.settle(self.all.len(), usize::from(inner.height));

@@ -111,19 +111,25 @@ impl Ink<'_> {
 
     /// `▰▰▰▱▱▱ 31 ✓ 2 ✗ 10 ▶ 57 ○`, as much of it as there is room for: the bar gives way to the figures, and the spaces after it.
     fn tasks(&self, buf: &mut Buffer, (x, y, room): (u16, u16, u16), array: &Array, job: &Job<'_>, name: &str, plain: Style) {
-        let parts = parts(array.tally);
+        let mut parts = parts(array.tally);
         let tone = |state| self.look.style(if self.stale { Tone::Dim } else { job_tone(state).1 });
-        let long = |gap: usize| parts.iter().map(|(n, _)| width(&thousands(*n)) + 1 + gap).sum::<usize>() + parts.len().saturating_sub(1);
+        let long = |parts: &[(u64, JobState)], gap: usize| {
+            parts.iter().map(|(n, _)| width(&thousands(*n)) + 2 + gap).sum::<usize>().saturating_sub(1)
+        };
         let mut at = x;
         let mut write = |text: &str, style: Style| at += put(buf, at, y, text, (x + room).saturating_sub(at), style);
         let mut rest = usize::from(room);
         if !name.is_empty() {
-            let kept = rest.saturating_sub(long(0) + 1).min(width(name));
+            let kept = rest.saturating_sub(long(&parts, 0) + 1).max(rest.min(8)).min(width(name));
             write(&format!("{} ", fit(name, kept, Cut::Middle)), plain);
             rest = rest.saturating_sub(kept + 1);
         }
-        let gap = usize::from(rest >= long(1));
-        let spare = rest.saturating_sub(long(1) + 1);
+        // What ended as it should is known best without being told.
+        while long(&parts, 0) > rest && parts.len() > 1 {
+            parts.remove(parts.iter().position(|(_, state)| *state == JobState::Cancelled).unwrap_or(0));
+        }
+        let gap = usize::from(rest >= long(&parts, 1));
+        let spare = rest.saturating_sub(long(&parts, 1) + 1);
         if spare >= BAR.0 {
             for ((_, state), cells) in parts.iter().zip(shares(&parts, spare.min(BAR.1))) {
                 write(&if state.is_waiting() { "▱" } else { "▰" }.repeat(cells), tone(*state));

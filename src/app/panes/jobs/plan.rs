@@ -42,14 +42,14 @@ impl Plan {
         for (_, wants, cells) in &mut fitting {
             *cells = wants.least.min(room);
         }
-        // A cell for each in turn, until all have what they want; then until none can use more.
+        // A cell for each in turn, two where the text has no end, until all have what they want; then until none can use more.
         for level in [|wants: &Wants| wants.usual, |wants: &Wants| wants.most] {
             while rest > 0 {
                 let mut given = false;
                 for (_, wants, cells) in &mut fitting {
-                    if rest > 0 && *cells < level(wants) {
-                        (*cells, rest, given) = (*cells + 1, rest - 1, true);
-                    }
+                    let turn = if wants.most == u16::MAX { 2 } else { 1 };
+                    let more = turn.min(rest).min(level(wants).saturating_sub(*cells));
+                    (*cells, rest, given) = (*cells + more, rest - more, given || more > 0);
                 }
                 if !given {
                     break;
@@ -84,7 +84,7 @@ fn wants(chosen: Chosen, id: u16) -> Wants {
         Name => (10, 18, 32),
         User => (6, 8, 12),
         State => (5, 5, 5),
-        LongState => (11, 15, 15),
+        LongState => (13, 15, 15),
         Time => (10, 10, 10),
         Nodes => (5, 5, 5),
         Cpus => (5, 6, 6),
@@ -149,10 +149,10 @@ mod tests {
     #[test]
     fn columns_share_the_room_and_give_way_in_their_order() {
         let plan = |room| titles(&Plan::new(&Chosen::defaults(), 14, room));
-        assert_eq!(plan(140), "JOBID:14 PARTITION:14 NAME:32 USER:12 ST:5 TIME:10 NODES:5 NODELIST(REASON):39");
+        assert_eq!(plan(140), "JOBID:14 PARTITION:14 NAME:28 USER:12 ST:5 TIME:10 NODES:5 NODELIST(REASON):43");
         assert_eq!(plan(78), "JOBID:14 PARTITION:8 NAME:11 USER:7 ST:5 TIME:10 NODES:5 NODELIST(REASON):9");
-        assert_eq!(plan(66), "JOBID:14 NAME:13 ST:5 TIME:10 NODES:5 NODELIST(REASON):12");
-        assert_eq!(plan(38), "JOBID:14 NAME:12 ST:5");
+        assert_eq!(plan(66), "JOBID:14 NAME:12 ST:5 TIME:10 NODES:5 NODELIST(REASON):13");
+        assert_eq!(plan(38), "JOBID:14 NAME:15 ST:5");
         assert_eq!(plan(6), "JOBID:4");
         let wide = [Chosen { column: Column::Id, cells: Some(3) }, Chosen { column: Column::Name, cells: Some(40) }];
         assert_eq!(titles(&Plan::new(&wide, 9, 100)), "JOBID:9 NAME:40", "an id is never cut, whatever was wished");
