@@ -11,6 +11,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod arrays;
 mod faults;
 mod oneshot;
 mod program;

@@ -86,7 +86,8 @@ impl Marks {
                 keys.remove(key);
             }
         }
-        self.hidden = shown.hidden;
+        // Whoever cleared them meanwhile has none out of sight.
+        self.hidden = if self.keys.is_empty() { 0 } else { shown.hidden };
     }
 }
 
