@@ -218,10 +218,13 @@ impl Arrangement {
 fn class(job: &Job<'_>) -> usize {
     match (job.state().is_waiting(), job.state().is_over()) {
         (true, _) => 1,
-        (_, true) => 2,
+        (_, true) => ENDED,
         _ => 0,
     }
 }
+
+/// The class of what has ended.
+const ENDED: usize = 2;
 
 const ALONE: u32 = u32::MAX;
 

@@ -238,10 +238,10 @@ fn the_log_of_an_array_stays_while_its_task_runs_or_is_read() {
 
 /// The jobs that a change was asked for, after it was confirmed.
 fn asked(stage: &mut Stage) -> Vec<String> {
-    match stage.effects.pop() {
-        Some(Effect::Run(_, Command::Change { jobs, .. })) => jobs.iter().map(ToString::to_string).collect(),
-        other => panic!("{other:?}"),
-    }
+    let effect = stage.effects.pop();
+    assert!(matches!(effect, Some(Effect::Run(_, Command::Change { .. }))), "{effect:?}");
+    let Some(Effect::Run(_, Command::Change { jobs, .. })) = effect else { return Vec::new() };
+    jobs.iter().map(ToString::to_string).collect()
 }
 
 #[test]
@@ -329,7 +329,7 @@ fn a_click_on_a_heading_sorts_and_one_on_the_sign_opens() {
         let column = line[..line.find(text).unwrap()].chars().count();
         (u16::try_from(column).unwrap(), u16::try_from(row).unwrap())
     };
-    let mut click = |stage: &mut Stage, text: &str| {
+    let click = |stage: &mut Stage, text: &str| {
         let (column, row) = at(stage, text);
         stage.send(Event::Moused { what: qdeck::protocol::Mouse::Pressed, column, row });
     };

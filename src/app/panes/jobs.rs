@@ -2,26 +2,21 @@
 //!
 //! Nothing here walks the queue to draw: a frame asks for the rows that are on screen. Only what marks many rows at once does.
 
-mod draw;
 mod marks;
 mod plan;
+mod row;
+mod view;
 
 use std::sync::Arc;
 
-use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
-
-use super::{Look, prose, select, trouble, waiting};
 use crate::app::intent::Intent;
 use crate::app::overlays::ColumnsForm;
 use crate::app::verbs::{Target, on_jobs};
 use crate::model::arrange::{Keys, Row, is_rest, told};
-use crate::model::duration::thousands;
-use crate::model::{Arrangement, Chosen, ClusterId, Column, Job, JobId, JobTable, Order, Query, Scope, Tasks, Wish};
+use crate::model::{Arrangement, Chosen, ClusterId, Column, Job, JobId, JobTable, Order, Scope, Tasks, Wish};
 use crate::protocol::{Action, Effect};
-use crate::ui::{Cursor, Tone, frame, put};
+use crate::ui::Cursor;
 
-use draw::Ink;
 use marks::Marks;
 use plan::Plan;
 
@@ -187,7 +182,7 @@ impl Jobs {
         self.cursor.index = (self.cursor.offset + line - 1).min(self.len().saturating_sub(1));
         self.moved();
         match self.array() {
-            Some((_, open)) if draw::is_sign(x) => self.unfold(!open),
+            Some((_, open)) if row::is_sign(x) => self.unfold(!open),
             _ => Vec::new(),
         }
     }
@@ -314,108 +309,6 @@ impl Jobs {
     fn plan(&self, shown: &Arrangement, room: u16) -> Plan {
         let id = u16::try_from(shown.id_cells).unwrap_or(u16::MAX).clamp(SHORTEST_ID, LONGEST_ID);
         Plan::new(&self.columns(), id, room)
-    }
-
-    pub(in crate::app) fn draw(&self, buf: &mut Buffer, area: Rect, look: &Look<'_>, focused: bool) {
-        let query = look.active.map(|cluster| Query::Jobs { cluster: cluster.clone(), scope: self.scope });
-        let slot = query.as_ref().and_then(|query| look.store.slot(query));
-        let failure = slot.and_then(|slot| slot.failure.as_ref());
-        let inner = frame(buf, area, &self.title(look, focused), &self.remark(look), look.theme, focused);
-        let Some(cluster) = look.active else {
-            let keys = look.keys.sign(Action::FocusClusters);
-            let words = format!("No cluster chosen. {keys} goes to the clusters, ⏎ chooses one.");
-            let mut y = inner.y + prose(buf, inner, &words, look.style(Tone::Dim));
-            // On a small screen the clusters, and why some are missing, are out of sight.
-            for failure in look.store.sources().filter_map(|(_, slot)| slot.failure.as_ref()) {
-                let rest = Rect { y, height: inner.bottom().saturating_sub(y), ..inner };
-                y += trouble(buf, rest, failure, look);
-            }
-            return;
-        };
-        let Some(shown) = &self.shown else {
-            match failure {
-                Some(failure) => {
-                    trouble(buf, inner, failure, look);
-                }
-                None => {
-                    prose(buf, inner, waiting(look, cluster), look.style(Tone::Dim));
-                }
-            }
-            return;
-        };
-        let plan = self.plan(shown, inner.width);
-        draw::heading(buf, inner, &plan, self.order, look);
-        let foot = u16::from(failure.is_some());
-        let list = Rect { y: inner.y + 1, height: inner.height.saturating_sub(1 + foot), ..inner };
-        if shown.rows.is_empty() {
-            prose(buf, list, &self.nothing(look), look.style(Tone::Dim));
-        }
-        let mut cursor = self.cursor;
-        cursor.settle(shown.rows.len(), usize::from(list.height));
-        let ink = Ink { shown, plan: &plan, look, stale: failure.is_some() };
-        for line in 0..list.height {
-            let index = cursor.offset + usize::from(line);
-            let Some(row) = shown.rows.get(index) else { break };
-            let y = list.y + line;
-            ink.row(buf, list, y, *row, shown.is_marked(*row, self.marks.keys()));
-            if index == self.cursor.index {
-                select(buf, list, y, look, focused);
-            }
-        }
-        if let Some(failure) = failure {
-            put(buf, inner.x, inner.bottom() - 1, &format!("✗ {}", failure.what), inner.width, look.style(Tone::Bad));
-        }
-    }
-
-    fn title(&self, look: &Look<'_>, focused: bool) -> Vec<(String, ratatui::style::Style)> {
-        let mut title = vec![("3 Jobs".to_owned(), look.style(if focused { Tone::Focus } else { Tone::Strong }))];
-        let whose = if self.scope == Scope::Mine { "mine" } else { "all" };
-        let Some(shown) = &self.shown else {
-            title.push((format!(" · {whose}"), look.style(Tone::Plain)));
-            return title;
-        };
-        let total: u64 = shown.counts.iter().sum();
-        let count = if shown.passed == total { thousands(total) } else { format!("{} of {}", thousands(shown.passed), thousands(total)) };
-        title.push((format!(" · {whose} {count}"), look.style(Tone::Plain)));
-        let [running, pending, _] = shown.counts;
-        if running > 0 {
-            title.push((format!(" · ▶ {}", thousands(running)), look.style(Tone::Good)));
-        }
-        if pending > 0 {
-            title.push((format!(" · ○ {}", thousands(pending)), look.style(Tone::Waits)));
-        }
-        let (marked, hidden) = self.marks.counts();
-        if marked > 0 {
-            let hidden = if hidden > 0 { format!(", {} out of sight", thousands(hidden as u64)) } else { String::new() };
-            title.push((format!(" · ◆ {} marked{hidden}", thousands(marked as u64)), look.style(Tone::Key)));
-        }
-        if shown.wish.table.warnings > 0 {
-            title.push((format!(" · {} unread lines", shown.wish.table.warnings), look.style(Tone::Bad)));
-        }
-        title
-    }
-
-    fn remark(&self, look: &Look<'_>) -> Vec<(String, ratatui::style::Style)> {
-        let mut remark = Vec::new();
-        // What is sorted by and not to be seen.
-        if let Some(column) = self.order.column.filter(|column| self.columns().iter().all(|chosen| chosen.column != *column)) {
-            remark.push(format!("{} {}", column.title(), if self.order.descending { "▼" } else { "▲" }));
-        }
-        if !self.filter.is_empty() {
-            remark.push(format!("/{}", self.filter));
-        }
-        if remark.is_empty() { vec![] } else { vec![(remark.join("  "), look.style(Tone::Key))] }
-    }
-
-    fn nothing(&self, look: &Look<'_>) -> String {
-        if !self.filter.is_empty() {
-            return "No job matches the filter. Esc clears it.".to_owned();
-        }
-        let launch = look.keys.sign(Action::Launch);
-        match self.scope {
-            Scope::Mine => format!("No jobs of yours. {launch} launches one, {} shows everyone's.", look.keys.sign(Action::Everyone)),
-            Scope::All => format!("The queue is empty. {launch} launches a job."),
-        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::cmp::{Ordering, Reverse};
 use super::super::column::left;
 use super::super::{Column, Job, JobTable, Order};
 use super::array::Array;
-use super::{Row, class};
+use super::{ENDED, Row, class};
 
 /// Sorts rows that stand in the scheduler's order; what is equal stays in it.
 pub(super) fn sort<'t>(rows: &mut [Row], table: &'t JobTable, arrays: &[Array], order: Order) {
@@ -32,12 +32,14 @@ pub(super) fn sort<'t>(rows: &mut [Row], table: &'t JobTable, arrays: &[Array], 
         by(rows, order.descending, |row| job(row).and_then(|job| of(&job)));
     };
     match order.column {
-        None => by(rows, order.descending, |row| {
-            let Some(job) = job(row) else { return (3, Reverse(Natural(""))) };
-            let class = class(&job);
+        None => {
+            let class = |row: &Row| job(row).map_or(0, |job| class(&job));
+            by(rows, order.descending, class);
             // Of what ended, the latest first: that is what its owner looks for.
-            (class, Reverse(Natural(if class == 2 { job.id() } else { "" })))
-        }),
+            let first = rows.iter().position(|row| class(row) == ENDED).unwrap_or(rows.len());
+            let ended = rows[first..].iter().take_while(|row| class(row) == ENDED).count();
+            by(&mut rows[first..first + ended], !order.descending, |row| Natural(job(row).map_or("", |job| job.id())));
+        }
         Some(Column::Id) => by(rows, order.descending, |row| Natural(job(row).map_or("", |job| job.id()))),
         Some(Column::Partition) => text(rows, Job::partition),
         Some(Column::Name) => text(rows, Job::name),
