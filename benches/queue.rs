@@ -74,7 +74,11 @@ fn queue(c: &mut Criterion) {
     let open: Arc<Keys> = Arc::new((0..ARRAYS).map(|n| JobId::new((1_000 + n).to_string())).collect());
     group.bench_function("arrays open", |b| b.iter(|| rows(Wish { open: open.clone(), ..wish(&arrays, "", None) })));
     let shown = Arrangement::make(wish(&table, "", None));
-    let mark = || -> Arc<Keys> { Arc::new(shown.rows.iter().filter_map(|row| shown.key_of(*row)).collect()) };
+    let mark = || {
+        let mut keys = Keys::with_capacity(shown.rows.len());
+        keys.extend(shown.rows.iter().filter_map(|row| shown.key_of(*row)));
+        Arc::new(keys)
+    };
     group.bench_function("mark all", |b| b.iter(|| mark().len()));
     let marks = mark();
     group.bench_function("arrange all marked", |b| b.iter(|| rows(Wish { marks: marks.clone(), ..wish(&table, "", None) })));

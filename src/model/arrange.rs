@@ -86,13 +86,15 @@ impl Arrangement {
             array.open = array.is_split() || !wish.open.is_empty() && wish.open.contains(array.id(&table));
         }
         let mut rows = bundles.rows();
-        order::sort(&mut rows, &table, &bundles.arrays, wish.order);
+        order::sort(&mut rows, &table, bundles.keys(), wish.order);
         let rows = bundles.unfolded(rows, &table, wish.order);
-        let Bundles { arrays, counts, passed, .. } = bundles;
-        let mut made = Self { wish, rows, arrays, cursor: None, submitted: None, counts, passed, id_cells: 0, gone: Vec::new(), hidden: 0 };
+        let Bundles { arrays, counts, passed, id_cells, .. } = bundles;
+        let mut made = Self { wish, rows, arrays, cursor: None, submitted: None, counts, passed, id_cells, gone: Vec::new(), hidden: 0 };
         made.cursor = made.wish.cursor.as_ref().and_then(|key| made.place(key));
         made.submitted = made.wish.submitted.as_ref().and_then(|key| made.place(key));
-        made.id_cells = made.rows.iter().map(|row| made.cells(*row)).max().unwrap_or(0);
+        if !made.arrays.is_empty() {
+            made.id_cells = made.rows.iter().map(|row| made.cells(*row)).max().unwrap_or(0);
+        }
         made.sift(&marks);
         made
     }
@@ -205,17 +207,21 @@ impl Arrangement {
             return;
         }
         let table = &self.wish.table;
-        let mut here: HashSet<&str> = self.arrays.iter().filter_map(|array| marks.get(array.id(table))).map(JobId::as_str).collect();
-        here.extend(table.iter().filter_map(|job| marks.get(&*array::key(&job))).map(JobId::as_str));
-        let seen = self.rows.iter().filter(|row| self.is_marked(**row, marks)).count();
-        self.hidden = here.len().saturating_sub(seen);
-        self.gone =
-            if here.len() == marks.len() { Vec::new() } else { marks.iter().filter(|m| !here.contains(m.as_str())).cloned().collect() };
+        let arrays = || self.arrays.iter().filter_map(|array| marks.get(array.id(table)));
+        let jobs = || table.iter().filter_map(|job| marks.get(&*array::key(&job)));
+        let here = arrays().chain(jobs()).count();
+        let all_in_sight = self.arrays.is_empty() && self.rows.len() == table.len();
+        let seen = if all_in_sight { here } else { self.rows.iter().filter(|row| self.is_marked(**row, marks)).count() };
+        self.hidden = here.saturating_sub(seen);
+        if here != marks.len() {
+            let here: HashSet<&JobId> = arrays().chain(jobs()).collect();
+            self.gone = marks.iter().filter(|mark| !here.contains(mark)).cloned().collect();
+        }
     }
 }
 
 /// Running, waiting, ended.
-fn class(job: &Job<'_>) -> usize {
+fn class(job: &Job<'_>) -> u8 {
     match (job.state().is_waiting(), job.state().is_over()) {
         (true, _) => 1,
         (_, true) => ENDED,
@@ -224,7 +230,7 @@ fn class(job: &Job<'_>) -> usize {
 }
 
 /// The class of what has ended.
-const ENDED: usize = 2;
+const ENDED: u8 = 2;
 
 const ALONE: u32 = u32::MAX;
 
@@ -235,13 +241,25 @@ struct Bundles {
     of: Vec<u32>,
     /// Rows that pass.
     hits: Vec<u32>,
+    /// Each row's class.
+    classes: Vec<u8>,
     counts: [u64; 3],
     passed: u64,
+    /// Cells of the longest id that passes.
+    id_cells: usize,
 }
 
 impl Bundles {
     fn new(table: &JobTable, sieve: &Sieve) -> Self {
-        let mut found = Self { arrays: Vec::new(), of: Vec::new(), hits: Vec::with_capacity(table.len()), counts: [0; 3], passed: 0 };
+        let mut found = Self {
+            arrays: Vec::new(),
+            of: Vec::new(),
+            hits: Vec::with_capacity(table.len()),
+            classes: Vec::with_capacity(table.len()),
+            counts: [0; 3],
+            passed: 0,
+            id_cells: 0,
+        };
         let mut known: HashMap<&str, u32> = HashMap::new();
         let past: HashMap<&str, (u32, u32)> = table.past.iter().map(|(id, well, badly)| (id.as_str(), (*well, *badly))).collect();
         // Tasks of one array mostly stand together.
@@ -252,10 +270,13 @@ impl Bundles {
             let id = job.array_job_id();
             let tasks = if id.is_empty() { None } else { Tasks::read(job.array_task_id()) };
             let count = tasks.map_or(1, |tasks| tasks.count);
-            found.counts[class(&job)] += count;
+            let class = class(&job);
+            found.classes.push(class);
+            found.counts[usize::from(class)] += count;
             if passes {
                 found.hits.push(row);
                 found.passed += count;
+                found.id_cells = found.id_cells.max(shown(&job).len());
             }
             if id.is_empty() {
                 if !found.of.is_empty() {
@@ -281,6 +302,11 @@ impl Bundles {
             }
         }
         found
+    }
+
+    /// What sorting asks besides the table.
+    fn keys(&self) -> (&[Array], &[u8]) {
+        (&self.arrays, &self.classes)
     }
 
     fn array_of(&self, row: u32) -> Option<(u32, &Array)> {
@@ -323,7 +349,7 @@ impl Bundles {
             if let Row::Array(n) = row
                 && let Some(tasks) = tasks.get_mut(&n)
             {
-                order::sort(tasks, table, &self.arrays, order);
+                order::sort(tasks, table, self.keys(), order);
                 all.append(tasks);
             }
         }

@@ -115,7 +115,8 @@ impl Overlay for ColumnsForm {
         // The lower half: the queue stays in sight above.
         let above = body.height.div_ceil(2);
         let body = Rect { y: body.y + above, height: body.height - above, ..body };
-        let inner = sheet(buf, body, (54, rows), "Columns of the queue", "", look);
+        let at = format!("{} of {rows}", self.cursor.index + 1);
+        let inner = sheet(buf, body, (54, rows), "Columns of the queue", &at, look);
         let mut cursor = self.cursor;
         cursor.settle(self.all.len(), usize::from(inner.height));
         for (at, (y, (chosen, shown))) in (inner.y..inner.bottom()).zip(self.all.iter().skip(cursor.offset)).enumerate() {

@@ -7,17 +7,16 @@ use std::cmp::{Ordering, Reverse};
 use super::super::column::left;
 use super::super::{Column, Job, JobTable, Order};
 use super::array::Array;
-use super::{ENDED, Row, class};
+use super::{ENDED, Row};
 
-/// Sorts rows that stand in the scheduler's order; what is equal stays in it.
-pub(super) fn sort<'t>(rows: &mut [Row], table: &'t JobTable, arrays: &[Array], order: Order) {
+/// Sorts rows that stand in the scheduler's order; what is equal stays in it. `classes` are those of the table's rows.
+pub(super) fn sort<'t>(rows: &mut [Row], table: &'t JobTable, (arrays, classes): (&[Array], &[u8]), order: Order) {
     let array = |row: &Row| if let Row::Array(n) = row { arrays.get(*n as usize) } else { None };
-    let job = |row: &Row| {
-        table.get(match row {
-            Row::Job(n) | Row::Task(n) => *n as usize,
-            Row::Array(n) => arrays.get(*n as usize).map_or(usize::MAX, |array| array.head as usize),
-        })
+    let head = |row: &Row| match row {
+        Row::Job(n) | Row::Task(n) => *n as usize,
+        Row::Array(n) => arrays.get(*n as usize).map_or(usize::MAX, |array| array.head as usize),
     };
+    let job = |row: &Row| table.get(head(row));
     let text = |rows: &mut [Row], field: fn(&Job<'t>) -> &'t str| {
         by(rows, order.descending, |row| job(row).map_or("", |job| field(&job)));
     };
@@ -33,11 +32,12 @@ pub(super) fn sort<'t>(rows: &mut [Row], table: &'t JobTable, arrays: &[Array], 
     };
     match order.column {
         None => {
-            let class = |row: &Row| job(row).map_or(0, |job| class(&job));
+            // Not the jobs themselves: a queue is larger than any cache.
+            let class = |row: &Row| classes.get(head(row)).copied();
             by(rows, order.descending, class);
             // Of what ended, the latest first: that is what its owner looks for.
-            let first = rows.iter().position(|row| class(row) == ENDED).unwrap_or(rows.len());
-            let ended = rows[first..].iter().take_while(|row| class(row) == ENDED).count();
+            let first = rows.iter().position(|row| class(row) == Some(ENDED)).unwrap_or(rows.len());
+            let ended = rows[first..].iter().take_while(|row| class(row) == Some(ENDED)).count();
             by(&mut rows[first..first + ended], !order.descending, |row| Natural(job(row).map_or("", |job| job.id())));
         }
         Some(Column::Id) => by(rows, order.descending, |row| Natural(job(row).map_or("", |job| job.id()))),
