@@ -23,7 +23,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::config::Refresh;
-use crate::model::{Answer, ClusterId, Failure, JobId, OutputKind, Query, Source};
+use crate::model::{Answer, Chosen, ClusterId, Failure, JobId, Order, OutputKind, Query, Source};
 use crate::protocol::{Clock, Effect, Event, KeyMap};
 use crate::ui::{Field, Theme};
 
@@ -44,6 +44,10 @@ pub struct Settings {
     pub cluster: Option<String>,
     /// Seconds between questions.
     pub refresh: Refresh,
+    /// The columns of the queue; `None` is squeue's own.
+    pub columns: Option<Vec<Chosen>>,
+    /// How the queue is sorted at first.
+    pub order: Order,
     /// The keys.
     pub keys: KeyMap,
     /// The colours.
@@ -91,6 +95,7 @@ impl App {
     /// An application that knows nothing yet.
     pub fn new(settings: Settings, size: (u16, u16)) -> Self {
         Self {
+            jobs: Jobs::new(settings.columns.clone(), settings.order),
             settings,
             clock: Clock { since_start: Duration::ZERO, wall: Timestamp::UNIX_EPOCH },
             size,
@@ -103,7 +108,6 @@ impl App {
             store: Store::default(),
             clusters: Clusters::default(),
             nodes: Nodes::default(),
-            jobs: Jobs::default(),
             logs: Logs::default(),
             overlays: Vec::new(),
             typing: None,

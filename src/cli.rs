@@ -55,6 +55,9 @@ pub enum Verb {
         /// Everybody's jobs that wait or run
         #[arg(long)]
         all: bool,
+        /// Columns of the table by squeue's names, NAME:20 with a width
+        #[arg(long, value_name = "A,B,…", value_delimiter = ',', conflicts_with = "json")]
+        columns: Option<Vec<String>>,
     },
     /// Submit a script and print the job's id
     Submit {

@@ -1,11 +1,14 @@
 //! The configuration file: every key optional, an unknown key is an error that names file, line and the nearest known key.
 
+mod keep;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
-use crate::model::{Failure, FailureKind, SchedulerKind};
+use crate::model::{Chosen, Column, Failure, FailureKind, Order, SchedulerKind};
 use crate::protocol::KeyMap;
 use crate::protocol::keymap::distance;
 use crate::ui::Theme;
@@ -24,12 +27,17 @@ pub struct Config {
     pub ssh: Ssh,
     /// Seconds between two questions.
     pub refresh: Refresh,
+    /// How the queue is shown.
+    pub jobs: Jobs,
     /// Keys that differ from the defaults: action → chord.
     pub keys: BTreeMap<String, String>,
     /// Name of the colour theme.
     pub theme: Option<String>,
     /// Whether nothing anywhere may be changed.
     pub read_only: bool,
+    /// The file that this was read from, or would be.
+    #[serde(skip)]
+    path: Option<PathBuf>,
 }
 
 /// `aws:`
@@ -120,8 +128,60 @@ impl Default for Refresh {
     }
 }
 
+/// `jobs:`
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Jobs {
+    /// The columns of the queue in their order; none means squeue's own.
+    #[serde(deserialize_with = "columns_of")]
+    pub columns: Option<Vec<Chosen>>,
+    /// What the queue is sorted by at first; none means what runs first, then what waits, then what ended.
+    #[serde(deserialize_with = "order_of")]
+    pub sort: Order,
+}
+
+fn columns_of<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<Chosen>>, D::Error> {
+    let words = Option::<Vec<String>>::deserialize(from)?;
+    words.map(|words| columns(&words)).transpose().map_err(D::Error::custom)
+}
+
+fn order_of<'de, D: Deserializer<'de>>(from: D) -> Result<Order, D::Error> {
+    let word = Option::<String>::deserialize(from)?;
+    let Some(word) = word else { return Ok(Order::default()) };
+    let (descending, title) = word.strip_prefix('-').map_or((false, word.as_str()), |title| (true, title));
+    Ok(Order { column: Some(column(title).map_err(D::Error::custom)?), descending })
+}
+
+/// Columns as the user writes them, `NAME` or `NAME:30`; a mistake in words.
+pub fn columns(words: &[String]) -> Result<Vec<Chosen>, String> {
+    let mut all: Vec<Chosen> = Vec::with_capacity(words.len());
+    for word in words {
+        let (title, cells) = word.rsplit_once(':').map_or((word.as_str(), None), |(title, cells)| (title, Some(cells)));
+        let column = column(title.trim())?;
+        let (least, most) = (Chosen::CELLS.start(), Chosen::CELLS.end());
+        let cells = cells.map(|cells| {
+            let fits = cells.trim().parse().ok().filter(|cells| Chosen::CELLS.contains(cells));
+            fits.ok_or_else(|| format!("columns: `{word}`: a width is a number from {least} to {most}"))
+        });
+        if all.iter().any(|chosen| chosen.column == column) {
+            return Err(format!("columns: `{}` stands there twice", column.title()));
+        }
+        all.push(Chosen { column, cells: cells.transpose()? });
+    }
+    if all.is_empty() { Err("columns: none is named".to_owned()) } else { Ok(all) }
+}
+
+/// A column by its title.
+fn column(title: &str) -> Result<Column, String> {
+    Column::read(title).ok_or_else(|| {
+        let typed = title.to_uppercase();
+        let nearest = Column::ALL.iter().map(|(_, known, _)| *known).min_by_key(|known| distance(&typed, known));
+        format!("there is no column `{title}`; the nearest is `{}`", nearest.unwrap_or("JOBID"))
+    })
+}
+
 /// Every key of every section, for the nearest known one to a misspelt key.
-const KEYS: [&str; 21] = [
+const KEYS: [&str; 23] = [
     "read_only",
     "aws",
     "hosts",
@@ -143,6 +203,8 @@ const KEYS: [&str; 21] = [
     "gridengine",
     "pbs",
     "dark",
+    "columns",
+    "sort",
 ];
 
 impl Config {
@@ -150,6 +212,11 @@ impl Config {
     pub fn default_path() -> Option<PathBuf> {
         use etcetera::BaseStrategy;
         Some(etcetera::choose_base_strategy().ok()?.config_dir().join("qdeck").join("config.yaml"))
+    }
+
+    /// The file that this was read from, or would be if it were there.
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
     }
 
     /// Reads `path`, or the default file, which may be missing.
@@ -162,8 +229,8 @@ impl Config {
             },
         };
         match std::fs::read_to_string(&path) {
-            Ok(text) => Self::parse(&text, &path.display().to_string()),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !named => Ok(Self::default()),
+            Ok(text) => Ok(Self { path: Some(path.clone()), ..Self::parse(&text, &path.display().to_string())? }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !named => Ok(Self { path: Some(path), ..Self::default() }),
             Err(error) => {
                 let failure = Failure::new(FailureKind::NotFound, path.display().to_string(), error.to_string());
                 Err(failure.hint("Give a readable file to -c, or leave -c out: every setting has a default."))
@@ -274,5 +341,21 @@ mod tests {
         assert!(wrong("hosts: [{name: a, ssh: x}, {name: a, ssh: y}]\n").contains("twice"));
         assert!(wrong("hosts: [{name: a, ssh: -oProxyCommand=x}]\n").contains("no ssh destination"));
         assert!(wrong("aws: [\n").contains("config.yaml:"));
+    }
+
+    #[test]
+    fn columns_are_squeue_s_names_with_a_width_if_wished() {
+        let text = "jobs: {columns: [jobid, \"NAME:30\", \"NODELIST(REASON)\"], sort: -time}\n";
+        let config = Config::parse(text, "c").unwrap();
+        let shown: Vec<String> = config.jobs.columns.unwrap().iter().map(ToString::to_string).collect();
+        assert_eq!(shown, ["JOBID", "NAME:30", "NODELIST(REASON)"]);
+        assert_eq!(config.jobs.sort, Order { column: Some(Column::Time), descending: true });
+        let said = wrong("theme: dark\njobs:\n  columns: [JOBID, NMAE]\n");
+        assert!(said.contains("config.yaml:3") && said.contains("nearest is `NAME`"), "{said}");
+        assert!(wrong("jobs: {columns: [\"NAME:1\"]}\n").contains("from 2 to 200"));
+        assert!(wrong("jobs: {columns: [NAME, name]}\n").contains("twice"));
+        assert!(wrong("jobs: {columns: []}\n").contains("none is named"));
+        assert!(wrong("jobs: {sort: -TIEM}\n").contains("nearest is `TIME`"));
+        assert!(wrong("jobs: {colums: [ST]}\n").contains("nearest is `columns`"));
     }
 }

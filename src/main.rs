@@ -85,6 +85,7 @@ fn application(arguments: &Arguments, config: Config, demo: Option<Demo>, runtim
     let folder = std::env::current_dir().map_or_else(|_| "/".to_owned(), |path| path.display().to_string());
     let refresh = config.refresh.clone();
     let read_only = config.read_only || arguments.read_only;
+    let (columns, order) = (config.jobs.columns.clone(), config.jobs.sort);
     // The terminal comes first: the first frame waits for nobody.
     let mut screen = Screen::open()?;
     let _guard = runtime.enter();
@@ -93,6 +94,8 @@ fn application(arguments: &Arguments, config: Config, demo: Option<Demo>, runtim
         sources,
         cluster: arguments.cluster.clone().or_else(|| is_demo.then(|| "prod".to_owned())),
         refresh,
+        columns,
+        order,
         keys,
         theme,
         folder,

@@ -96,6 +96,9 @@ impl App {
             keys.extend(overlay.footer().into_iter().map(|(k, w)| (k, w.to_owned())));
         } else if self.typing.is_some() {
             keys.extend([("⏎", "keep"), ("esc", "clear")].map(|(k, w)| (k.to_owned(), w.to_owned())));
+            if self.focus == Pane::Jobs {
+                keys.insert(0, ("state:PD user:bob !name:test".to_owned(), "one column each".to_owned()));
+            }
         } else {
             let mut actions: Vec<Action> = match self.focus {
                 Pane::Clusters => vec![Action::Open, Action::Launch, Action::Streams, Action::Refresh, Action::Zoom],

@@ -2,7 +2,7 @@
 
 use super::notices::Notice;
 use super::overlays::Overlay;
-use crate::model::{ClusterId, Command, LogSource};
+use crate::model::{Chosen, ClusterId, Command, LogSource};
 use crate::protocol::{Action, Effect};
 
 /// A wish of a pane or an overlay.
@@ -22,6 +22,8 @@ pub(super) enum Intent {
     Activate(ClusterId),
     /// Show this log.
     Watch(LogSource, String),
+    /// Show these columns of the queue; `None` is squeue's own.
+    Columns(Option<Vec<Chosen>>),
     /// Tell the user.
     Note(Notice),
 }

@@ -109,7 +109,7 @@ impl App {
                 match pane {
                     Pane::Clusters => return self.clusters.click(line),
                     Pane::Nodes => self.nodes.click(line),
-                    Pane::Jobs => self.jobs.click(line),
+                    Pane::Jobs => return self.jobs.click(line, column.saturating_sub(area.x + 1), area.width.saturating_sub(2)),
                     Pane::Logs => {}
                 }
                 Vec::new()
@@ -198,6 +198,9 @@ impl App {
             Action::Script | Action::Rerun | Action::RerunFailed | Action::Attach => self.act_in(Pane::Jobs, action),
             // The verbs on a job mean the selected job wherever the focus is, for the palette and for other panes' keys.
             Action::Cancel | Action::Fetch | Action::Everyone | Action::ShowLog | Action::OtherOutput => self.act_in(Pane::Jobs, action),
+            Action::Mark | Action::MarkRange | Action::MarkAll | Action::Expand | Action::Collapse | Action::Columns => {
+                self.act_in(Pane::Jobs, action)
+            }
             Action::LogOther | Action::Follow | Action::Wrap | Action::NextHit | Action::PreviousHit => self.act_in(Pane::Logs, action),
             Action::CancelMine => self.cancel_mine(),
             Action::Depends => self.depends(),
@@ -225,6 +228,9 @@ impl App {
         }
         if !self.filter().is_empty() {
             return self.filtered("");
+        }
+        if self.focus == Pane::Jobs && self.jobs.clear_marks() {
+            return Vec::new();
         }
         if self.zoomed {
             self.zoomed = false;
@@ -296,6 +302,7 @@ impl App {
                     self.logs.watch(Some(source), title, self.clock.since_start);
                     self.aimed = self.selected_job();
                 }
+                Intent::Columns(columns) => self.jobs.set_columns(columns),
                 Intent::Note(notice) => self.note(notice),
             }
         }
@@ -308,7 +315,7 @@ impl App {
     }
 
     fn selected_job(&self) -> Option<JobId> {
-        self.jobs.selected().map(|(_, job)| job.job_id())
+        self.jobs.aim()
     }
 
     /// The log follows the job under the cursor, until the user chooses another log; then until the cursor moves to another job.

@@ -2,6 +2,7 @@
 
 mod ask;
 mod asking;
+mod columns;
 mod confirm;
 mod depends;
 mod details;
@@ -26,6 +27,7 @@ mod why;
 
 pub(super) use ask::{Ask, Then};
 pub(super) use asking::{Asking, Purpose};
+pub(super) use columns::ColumnsForm;
 pub(super) use confirm::Confirm;
 pub(super) use depends::Depends;
 pub(super) use details::Details;

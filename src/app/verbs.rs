@@ -28,7 +28,7 @@ pub(super) struct Target<'a> {
     pub(super) id: JobId,
     /// Its row of the queue; of a whole array the row that stands for it.
     pub(super) job: Job<'a>,
-    /// How many tasks that is; 1 where it is no whole array.
+    /// How many tasks that is: of a whole array those that have not ended, or all when none is left; 1 where it is one job.
     pub(super) tasks: usize,
 }
 

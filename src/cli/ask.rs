@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::{Arguments, ConfigVerb, Verb, change, choose, job, logs, print, run};
 use crate::config::Config;
 use crate::model::{
-    Answer, Command, Door, Existing, Failure, FailureKind, Fetch, JobChange, JobId, NodeChange, Place, Query, Receipt, Scope, Source,
-    Submission,
+    Answer, Chosen, Column, Command, Door, Existing, Failure, FailureKind, Fetch, JobChange, JobId, NodeChange, Place, Query, Receipt,
+    Scope, Source, Submission,
 };
 use crate::protocol::KeyMap;
 use crate::protocol::action::ROWS;
@@ -41,11 +41,20 @@ async fn carry_out(arguments: &Arguments, verb: &Verb, config: &Config, remote: 
                 print::nodes(&nodes.nodes)
             }
         }
-        Verb::Jobs { all } => {
+        Verb::Jobs { all, columns } => {
+            let columns = columns.as_ref().map_or_else(|| Ok(Chosen::defaults()), |words| crate::config::columns(words));
+            let columns = columns.map_err(|what| {
+                let all: Vec<_> = Column::ALL.iter().map(|(_, title, _)| *title).collect();
+                Failure::new(FailureKind::Rejected, "--columns", what).hint(format!("The columns are {}.", all.join(", ")))
+            })?;
             let scope = if *all { Scope::All } else { Scope::Mine };
             let Answer::Jobs(jobs) = remote.jobs_with_paths(cluster().await?, scope).await? else { return Ok(()) };
             warn(jobs.warnings);
-            if arguments.json { print::json(&Value::Array(jobs.iter().map(|job| print::job(&job)).collect())) } else { print::jobs(&jobs) }
+            if arguments.json {
+                print::json(&Value::Array(jobs.iter().map(|job| print::job(&job)).collect()))
+            } else {
+                print::jobs(&jobs, &columns)
+            }
         }
         Verb::Submit { script, remote: there, dir, option, args } => {
             let cluster = cluster().await?;

@@ -4,10 +4,9 @@ use std::io::Write;
 
 use serde_json::{Value, json};
 
-use crate::model::duration::slurm;
 use crate::model::text::clean;
-use crate::model::{Cluster, Failure, FailureKind, Job, JobTable, Node};
-use crate::ui::width;
+use crate::model::{Chosen, Cluster, Failure, FailureKind, Job, JobTable, Node};
+use crate::ui::{Cut, fit, width};
 
 /// Writes to standard output. A reader that has seen enough is no failure.
 pub(super) fn out(bytes: &[u8]) -> Result<(), Failure> {
@@ -155,21 +154,12 @@ pub(super) fn job(job: &Job<'_>) -> Value {
     })
 }
 
-pub(super) fn jobs(jobs: &JobTable) -> Result<(), Failure> {
-    let rows: Vec<Vec<String>> = jobs
-        .iter()
-        .map(|j| {
-            vec![
-                j.id().to_owned(),
-                j.partition().to_owned(),
-                j.name().to_owned(),
-                j.user().to_owned(),
-                j.state().short().to_owned(),
-                j.time_used().map_or_else(String::new, slurm),
-                j.nodes().to_string(),
-                j.place_or_reason(),
-            ]
-        })
-        .collect();
-    table(&["JOBID", "PARTITION", "NAME", "USER", "ST", "TIME", "NODES", "NODELIST(REASON)"], &rows)
+pub(super) fn jobs(jobs: &JobTable, columns: &[Chosen]) -> Result<(), Failure> {
+    let cell = |job: &Job<'_>, chosen: &Chosen| {
+        let text = chosen.column.text(job);
+        chosen.cells.map_or_else(|| text.to_string(), |cells| fit(&text, usize::from(cells), Cut::End).into_owned())
+    };
+    let rows: Vec<Vec<String>> = jobs.iter().map(|job| columns.iter().map(|chosen| cell(&job, chosen)).collect()).collect();
+    let heading: Vec<&str> = columns.iter().map(|chosen| chosen.column.title()).collect();
+    table(&heading, &rows)
 }

@@ -1,113 +1,53 @@
-//! Which jobs are shown and in which order: filtered and sorted once per answer or wish, never per frame.
+//! Which jobs are shown and in which order: filtered, bundled into arrays and sorted once per answer or wish, never per frame.
 //!
 //! Pure, but takes time that grows with the queue: it is run away from the drawing path.
 
-use std::cmp::Ordering;
+mod array;
+mod filter;
+mod order;
+
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use regex::{Regex, RegexBuilder};
+use super::{ClusterId, Job, JobId, JobTable, Order, Scope, TaskSpan};
+use filter::Sieve;
 
-use super::{Job, JobId, JobTable};
+pub use array::{Array, Tally, is_rest, shown, told};
+pub use filter::Filter;
+pub use order::natural;
 
-/// A column one can see and sort by.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
-#[expect(missing_docs, reason = "the names are squeue's own")]
-pub enum Column {
-    Id,
-    Partition,
-    Name,
-    User,
-    State,
-    Time,
-    Nodes,
-    Cpus,
-    Place,
+/// One row of the screen's order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Row {
+    /// A job by itself: its row of the table.
+    Job(u32),
+    /// An array: its place among the arrangement's arrays.
+    Array(u32),
+    /// A task, or the waiting rest, below its open array: its row of the table.
+    Task(u32),
 }
 
-impl Column {
-    /// All of them in squeue's order.
-    pub const ALL: [Self; 9] =
-        [Self::Id, Self::Partition, Self::Name, Self::User, Self::State, Self::Time, Self::Nodes, Self::Cpus, Self::Place];
-
-    /// squeue's heading.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::Id => "JOBID",
-            Self::Partition => "PARTITION",
-            Self::Name => "NAME",
-            Self::User => "USER",
-            Self::State => "ST",
-            Self::Time => "TIME",
-            Self::Nodes => "NODES",
-            Self::Cpus => "CPUS",
-            Self::Place => "NODELIST(REASON)",
-        }
-    }
-}
-
-/// How rows are ordered. `None` is the scheduler's own order turned so that what runs comes first, then what waits, then what ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Order {
-    /// The column.
-    pub column: Option<Column>,
-    /// From the greatest to the least.
-    pub descending: bool,
-}
-
-/// What a row must match: a regular expression with smart case, `!` in front inverts. What is no expression is taken literally.
-#[derive(Clone, Debug)]
-pub struct Filter {
-    text: String,
-    regex: Option<Regex>,
-    inverted: bool,
-}
-
-impl PartialEq for Filter {
-    fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
-    }
-}
-
-impl Filter {
-    /// Reads what the user typed.
-    pub fn new(text: &str) -> Self {
-        let (inverted, pattern) = text.strip_prefix('!').map_or((false, text), |rest| (true, rest));
-        let insensitive = !pattern.chars().any(char::is_uppercase);
-        let build = |p: &str| RegexBuilder::new(p).case_insensitive(insensitive).size_limit(1 << 20).build();
-        let regex = (!pattern.is_empty()).then(|| build(pattern).or_else(|_| build(&regex::escape(pattern))).ok()).flatten();
-        Self { text: text.to_owned(), regex, inverted }
-    }
-
-    /// Whether a text passes.
-    pub fn matches(&self, text: &str) -> bool {
-        self.regex.as_ref().is_none_or(|regex| regex.is_match(text) != self.inverted)
-    }
-
-    /// Whether everything passes.
-    pub fn is_empty(&self) -> bool {
-        self.regex.is_none()
-    }
-
-    /// The expression to search for, where there is one.
-    pub fn regex(&self) -> Option<&Regex> {
-        self.regex.as_ref()
-    }
-}
+/// Rows by what they are known by from one answer to the next: [`Arrangement::key`].
+pub type Keys = HashSet<JobId>;
 
 /// A wish for an arrangement.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Wish {
     /// Which queue the table is; the answer carries it back.
-    pub queue: (super::ClusterId, super::Scope),
+    pub queue: (ClusterId, Scope),
     /// The jobs.
     pub table: Arc<JobTable>,
     /// What the user typed as a filter.
     pub filter: String,
     /// The order.
     pub order: Order,
-    /// The job under the cursor, whose new row is wanted.
+    /// The arrays whose tasks shall be shown.
+    pub open: Arc<Keys>,
+    /// Rows that are marked, so that those that are gone can be told. An arrangement does not keep them.
+    pub marks: Arc<Keys>,
+    /// The row under the cursor, whose new place is wanted.
     pub cursor: Option<JobId>,
-    /// A job that was just submitted: its row, or the first of its array, is wanted before the cursor's.
+    /// A job that was just submitted: its row, or its array's, is wanted before the cursor's.
     pub submitted: Option<JobId>,
 }
 
@@ -116,156 +56,295 @@ pub struct Wish {
 pub struct Arrangement {
     /// The wish this fulfils.
     pub wish: Wish,
-    /// Rows of the table, in the order to show them.
-    pub rows: Vec<u32>,
+    /// What to show, in order.
+    pub rows: Vec<Row>,
+    /// Every array of the table.
+    pub arrays: Vec<Array>,
     /// Where in `rows` the cursor's job stands.
     pub cursor: Option<usize>,
     /// Where in `rows` the submitted job stands.
     pub submitted: Option<usize>,
-    /// Running, waiting and ended jobs of the whole table.
-    pub counts: [usize; 3],
+    /// Running, waiting and ended jobs of the whole table, each task counted.
+    pub counts: [u64; 3],
+    /// Jobs that pass the filter, each task counted.
+    pub passed: u64,
+    /// Bytes of the longest id among the rows.
+    pub id_cells: usize,
+    /// Marks whose job has left the queue.
+    pub gone: Vec<JobId>,
+    /// Marks whose job is there and not among the rows.
+    pub hidden: usize,
 }
 
 impl Arrangement {
     /// Fulfils a wish: O(n log n) in the number of jobs.
-    pub fn make(wish: Wish) -> Self {
-        let filter = Filter::new(&wish.filter);
-        let mut counts = [0; 3];
-        let mut rows = Vec::with_capacity(wish.table.len());
-        let mut line = String::new();
-        for (i, job) in wish.table.iter().enumerate() {
-            counts[class(&job)] += 1;
-            if filter.is_empty() || filter.matches(searched(&job, &mut line)) {
-                rows.push(u32::try_from(i).unwrap_or(u32::MAX));
-            }
+    pub fn make(mut wish: Wish) -> Self {
+        let marks = std::mem::take(&mut wish.marks);
+        let table = wish.table.clone();
+        let mut bundles = Bundles::new(&table, &Sieve::new(&wish.filter));
+        for array in &mut bundles.arrays {
+            array.open = array.is_split() || !wish.open.is_empty() && wish.open.contains(array.id(&table));
         }
-        let table = &wish.table;
-        let job = |row: &u32| table.get(*row as usize);
-        rows.sort_by(|a, b| match (job(a), job(b)) {
-            (Some(x), Some(y)) => compare(&x, &y, wish.order),
-            _ => Ordering::Equal,
-        });
-        let place = |id: &JobId, array_too: bool| {
-            let is = |row: &u32| job(row).is_some_and(|j| j.id() == id.as_str() || array_too && j.array_job_id() == id.as_str());
-            rows.iter().position(is)
+        let mut rows = bundles.rows();
+        order::sort(&mut rows, &table, bundles.keys(), wish.order);
+        let rows = bundles.unfolded(rows, &table, wish.order);
+        let Bundles { arrays, counts, passed, id_cells, .. } = bundles;
+        let mut made = Self { wish, rows, arrays, cursor: None, submitted: None, counts, passed, id_cells, gone: Vec::new(), hidden: 0 };
+        made.cursor = made.wish.cursor.as_ref().and_then(|key| made.place(key));
+        made.submitted = made.wish.submitted.as_ref().and_then(|key| made.place(key));
+        if !made.arrays.is_empty() {
+            made.id_cells = made.rows.iter().map(|row| made.cells(*row)).max().unwrap_or(0);
+        }
+        made.sift(&marks);
+        made
+    }
+
+    /// The job of a row: of an array the task that stands for it.
+    pub fn job_of(&self, row: Row) -> Option<Job<'_>> {
+        let at = match row {
+            Row::Job(n) | Row::Task(n) => n,
+            Row::Array(n) => self.arrays.get(n as usize)?.head,
         };
-        let cursor = wish.cursor.as_ref().and_then(|id| place(id, false));
-        let submitted = wish.submitted.as_ref().and_then(|id| place(id, true));
-        Self { wish, rows, cursor, submitted, counts }
+        self.wish.table.get(at as usize)
     }
 
     /// The job in line `index` of the screen's order.
     pub fn job(&self, index: usize) -> Option<Job<'_>> {
-        self.wish.table.get(*self.rows.get(index)? as usize)
+        self.job_of(*self.rows.get(index)?)
+    }
+
+    /// The array in line `index`, where one stands there.
+    pub fn array(&self, index: usize) -> Option<&Array> {
+        match self.rows.get(index)? {
+            Row::Array(n) => self.arrays.get(*n as usize),
+            Row::Job(_) | Row::Task(_) => None,
+        }
+    }
+
+    /// What a row is known by from one answer to the next: the job's id, the array's, or the array's with `_[]` for its waiting rest.
+    pub fn key_of(&self, row: Row) -> Option<JobId> {
+        match row {
+            Row::Array(n) => Some(JobId::new(self.arrays.get(n as usize)?.id(&self.wish.table))),
+            Row::Job(_) | Row::Task(_) => self.job_of(row).map(|job| JobId::new(array::key(&job))),
+        }
+    }
+
+    /// What line `index` is known by.
+    pub fn key(&self, index: usize) -> Option<JobId> {
+        self.key_of(*self.rows.get(index)?)
+    }
+
+    /// Whether a row is marked: the one job that is left of a marked array is.
+    pub fn is_marked(&self, row: Row, marks: &Keys) -> bool {
+        if marks.is_empty() {
+            return false;
+        }
+        match row {
+            Row::Array(n) => self.arrays.get(n as usize).is_some_and(|array| marks.contains(array.id(&self.wish.table))),
+            Row::Task(_) | Row::Job(_) => self.job_of(row).is_some_and(|job| {
+                let array = job.array_job_id();
+                marks.contains(&*array::key(&job)) || matches!(row, Row::Job(_)) && !array.is_empty() && marks.contains(array)
+            }),
+        }
+    }
+
+    /// Every marked row, the shown ones first and in their order. No task of an array that is marked as a whole.
+    pub fn marked(&self, marks: &Keys) -> Vec<Row> {
+        let mut found: Vec<Row> = self.rows.iter().copied().filter(|row| self.is_marked(*row, marks)).collect();
+        let shown: Keys = found.iter().filter_map(|row| self.key_of(*row)).collect();
+        if shown.len() < marks.len() {
+            let arrays = (0_u32..).map(Row::Array).take(self.arrays.len());
+            let jobs = (0_u32..).map(Row::Task).take(self.wish.table.len());
+            let hidden = |row: &Row| self.is_marked(*row, marks) && self.key_of(*row).is_some_and(|key| !shown.contains(&key));
+            // The one job of a marked array stands for it already.
+            let single =
+                |row: &Row| matches!(row, Row::Array(n) if self.arrays.get(*n as usize).is_some_and(|a| a.is_single() && a.hits > 0));
+            found.extend(arrays.chain(jobs).filter(|row| hidden(row) && !single(row)));
+        }
+        found.retain(|row| !matches!(row, Row::Task(_)) || self.job_of(*row).is_none_or(|job| !marks.contains(job.array_job_id())));
+        found
+    }
+
+    /// Where a row stands now; when it is gone, its array or the last job of that.
+    pub fn place(&self, key: &JobId) -> Option<usize> {
+        let key = key.as_str();
+        let table = &self.wish.table;
+        let is = |row: &Row| match row {
+            Row::Array(n) => self.arrays.get(*n as usize).is_some_and(|array| array.id(table) == key),
+            Row::Job(_) | Row::Task(_) => self.job_of(*row).is_some_and(|job| *array::key(&job) == *key),
+        };
+        let is_kin = |row: &Row| {
+            let array = self.job_of(*row).map_or("", |job| job.array_job_id());
+            !array.is_empty() && key.strip_prefix(array).is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
+        };
+        self.rows.iter().position(is).or_else(|| self.rows.iter().position(is_kin))
+    }
+
+    /// Cells of a row's id as it is drawn: a task stands two to the right.
+    fn cells(&self, row: Row) -> usize {
+        match (row, self.job_of(row)) {
+            (Row::Array(n), _) => self.arrays.get(n as usize).map_or(0, |array| array.label_cells(&self.wish.table)),
+            (Row::Job(_), Some(job)) => shown(&job).chars().count(),
+            (Row::Task(_), Some(job)) => shown(&job).chars().count() + 2,
+            (_, None) => 0,
+        }
+    }
+
+    /// Finds out which marks are gone and how many are out of sight.
+    fn sift(&mut self, marks: &Keys) {
+        if marks.is_empty() {
+            return;
+        }
+        let table = &self.wish.table;
+        let arrays = || self.arrays.iter().filter_map(|array| marks.get(array.id(table)));
+        let jobs = || table.iter().filter_map(|job| marks.get(&*array::key(&job)));
+        let here = arrays().chain(jobs()).count();
+        let all_in_sight = self.arrays.is_empty() && self.rows.len() == table.len();
+        let seen = if all_in_sight { here } else { self.rows.iter().filter(|row| self.is_marked(**row, marks)).count() };
+        self.hidden = here.saturating_sub(seen);
+        if here != marks.len() {
+            let here: HashSet<&JobId> = arrays().chain(jobs()).collect();
+            self.gone = marks.iter().filter(|mark| !here.contains(mark)).cloned().collect();
+        }
     }
 }
 
 /// Running, waiting, ended.
-fn class(job: &Job<'_>) -> usize {
+fn class(job: &Job<'_>) -> u8 {
     match (job.state().is_waiting(), job.state().is_over()) {
         (true, _) => 1,
-        (_, true) => 2,
+        (_, true) => ENDED,
         _ => 0,
     }
 }
 
-/// All that a filter looks at, in one line.
-fn searched<'a>(job: &Job<'_>, line: &'a mut String) -> &'a str {
-    line.clear();
-    let words = [job.id(), job.partition(), job.name(), job.user(), job.state().short(), job.state().long(), job.reason(), job.node_list()];
-    for word in words {
-        line.push_str(word);
-        line.push(' ');
-    }
-    line
+/// The class of what has ended.
+const ENDED: u8 = 2;
+
+const ALONE: u32 = u32::MAX;
+
+/// A table looked at once: what passes, and which rows belong together.
+struct Bundles {
+    arrays: Vec<Array>,
+    /// Each row's array; empty when there are no arrays at all.
+    of: Vec<u32>,
+    /// Rows that pass.
+    hits: Vec<u32>,
+    /// Each row's class.
+    classes: Vec<u8>,
+    counts: [u64; 3],
+    passed: u64,
+    /// Cells of the longest id that passes.
+    id_cells: usize,
 }
 
-fn compare(a: &Job<'_>, b: &Job<'_>, order: Order) -> Ordering {
-    let by = match order.column {
-        None => class(a).cmp(&class(b)).then_with(|| match class(a) {
-            // Of what ended, the latest first: that is what its owner looks for.
-            2 => natural(b.id(), a.id()),
-            _ => Ordering::Equal,
-        }),
-        Some(Column::Id) => natural(a.id(), b.id()),
-        Some(Column::Partition) => a.partition().cmp(b.partition()),
-        Some(Column::Name) => a.name().cmp(b.name()),
-        Some(Column::User) => a.user().cmp(b.user()),
-        Some(Column::State) => a.state().cmp(&b.state()),
-        Some(Column::Time) => a.time_used().cmp(&b.time_used()),
-        Some(Column::Nodes) => a.nodes().cmp(&b.nodes()),
-        Some(Column::Cpus) => a.cpus().cmp(&b.cpus()),
-        Some(Column::Place) => a.node_list().cmp(b.node_list()).then_with(|| a.reason().cmp(b.reason())),
-    };
-    if order.descending { by.reverse() } else { by }
-}
-
-/// Compares ids as people do: runs of digits by their value.
-pub fn natural(a: &str, b: &str) -> Ordering {
-    let (mut x, mut y) = (a.as_bytes(), b.as_bytes());
-    while let (Some(p), Some(q)) = (x.first(), y.first()) {
-        if p.is_ascii_digit() && q.is_ascii_digit() {
-            let number = |s: &[u8]| s.iter().position(|c| !c.is_ascii_digit()).unwrap_or(s.len());
-            let (m, n) = (number(x), number(y));
-            let trim = |s: &[u8]| s.iter().position(|c| *c != b'0').unwrap_or(s.len());
-            let (v, w) = (&x[trim(&x[..m])..m], &y[trim(&y[..n])..n]);
-            match v.len().cmp(&w.len()).then_with(|| v.cmp(w)) {
-                Ordering::Equal => (x, y) = (&x[m..], &y[n..]),
-                other => return other,
+impl Bundles {
+    fn new(table: &JobTable, sieve: &Sieve) -> Self {
+        let mut found = Self {
+            arrays: Vec::new(),
+            of: Vec::new(),
+            hits: Vec::with_capacity(table.len()),
+            classes: Vec::with_capacity(table.len()),
+            counts: [0; 3],
+            passed: 0,
+            id_cells: 0,
+        };
+        let mut known: HashMap<&str, u32> = HashMap::new();
+        let past: HashMap<&str, (u32, u32)> = table.past.iter().map(|(id, well, badly)| (id.as_str(), (*well, *badly))).collect();
+        // Tasks of one array mostly stand together.
+        let mut last = ("", ALONE);
+        let mut line = String::new();
+        for (row, job) in (0_u32..).zip(table.iter()) {
+            let passes = sieve.is_empty() || sieve.passes(&job, &mut line);
+            let id = job.array_job_id();
+            let tasks = if id.is_empty() { None } else { TaskSpan::read(job.array_task_id()) };
+            let count = tasks.map_or(1, |tasks| tasks.count);
+            let class = class(&job);
+            found.classes.push(class);
+            found.counts[usize::from(class)] += count;
+            if passes {
+                found.hits.push(row);
+                found.passed += count;
+                found.id_cells = found.id_cells.max(shown(&job).len());
             }
-        } else if p == q {
-            (x, y) = (&x[1..], &y[1..]);
-        } else {
-            return p.cmp(q);
+            if id.is_empty() {
+                if !found.of.is_empty() {
+                    found.of.push(ALONE);
+                }
+                continue;
+            }
+            if found.of.is_empty() {
+                found.of = vec![ALONE; row as usize];
+                found.of.reserve(table.len() - row as usize);
+            }
+            if last.0 != id {
+                let next = u32::try_from(found.arrays.len()).unwrap_or(ALONE);
+                last = (id, *known.entry(id).or_insert(next));
+                if last.1 == next {
+                    found.arrays.push(Array::new(past.get(id).copied()));
+                }
+            }
+            found.of.push(last.1);
+            if let Some(array) = found.arrays.get_mut(last.1 as usize) {
+                let head = table.get(array.head as usize).map(|job| job.state());
+                array.take(row, &job, tasks, head, passes);
+            }
         }
+        found
     }
-    x.len().cmp(&y.len())
+
+    /// What sorting asks besides the table.
+    fn keys(&self) -> (&[Array], &[u8]) {
+        (&self.arrays, &self.classes)
+    }
+
+    fn array_of(&self, row: u32) -> Option<(u32, &Array)> {
+        let n = *self.of.get(row as usize)?;
+        let array = self.arrays.get(n as usize)?;
+        (!array.is_single()).then_some((n, array))
+    }
+
+    /// One row for each job and each array that has something to show, in the scheduler's order.
+    fn rows(&self) -> Vec<Row> {
+        let row = |hit: &u32| match self.array_of(*hit) {
+            None => Some(Row::Job(*hit)),
+            Some((n, array)) => (array.place() == *hit).then_some(Row::Array(n)),
+        };
+        self.hits.iter().filter_map(row).collect()
+    }
+
+    /// The same rows with the tasks of each open array below it.
+    fn unfolded(&self, rows: Vec<Row>, table: &JobTable, order: Order) -> Vec<Row> {
+        let mut tasks: HashMap<u32, Vec<Row>> = (0_u32..)
+            .zip(&self.arrays)
+            .filter(|(_, a)| a.open && a.hits > 0)
+            .map(|(n, a)| (n, Vec::with_capacity(a.hits as usize)))
+            .collect();
+        if tasks.is_empty() {
+            return rows;
+        }
+        for hit in &self.hits {
+            if let Some((n, _)) = self.array_of(*hit)
+                && let Some(tasks) = tasks.get_mut(&n)
+            {
+                tasks.push(Row::Task(*hit));
+            }
+        }
+        // Below its array a task is looked for by its number.
+        let order = if order.column.is_none() { Order { column: Some(super::Column::Id), ..order } } else { order };
+        let mut all = Vec::with_capacity(rows.len() + tasks.values().map(Vec::len).sum::<usize>());
+        for row in rows {
+            all.push(row);
+            if let Row::Array(n) = row
+                && let Some(tasks) = tasks.get_mut(&n)
+            {
+                order::sort(tasks, table, self.keys(), order);
+                all.append(tasks);
+            }
+        }
+        all
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::{ClusterId, JobState, NewJob, Scope};
-    use super::*;
-
-    fn wish(filter: &str, order: Order) -> Wish {
-        let mut table = JobTable::default();
-        let jobs = [("9", "zeta", JobState::Completed), ("10", "Alpha", JobState::Pending), ("2", "beta", JobState::Running)];
-        for (id, name, state) in jobs {
-            table.push(&NewJob { id, name, state: Some(state), array_job_id: if id == "2" { "77" } else { "" }, ..NewJob::default() });
-        }
-        let queue = (ClusterId::local(), Scope::Mine);
-        Wish {
-            queue,
-            table: Arc::new(table),
-            filter: filter.into(),
-            order,
-            cursor: Some(JobId::new("10")),
-            submitted: Some(JobId::new("77")),
-        }
-    }
-
-    fn ids(a: &Arrangement) -> Vec<&str> {
-        (0..a.rows.len()).filter_map(|i| a.job(i)).map(|j| j.id()).collect()
-    }
-
-    #[test]
-    fn what_runs_comes_first_and_the_cursor_keeps_its_job() {
-        let a = Arrangement::make(wish("", Order::default()));
-        assert_eq!(ids(&a), ["2", "10", "9"]);
-        assert_eq!((a.cursor, a.submitted, a.counts), (Some(1), Some(0), [1, 1, 1]));
-    }
-
-    #[test]
-    fn filters_have_smart_case_invert_and_never_fail() {
-        let rows = |f| Arrangement::make(wish(f, Order::default())).rows.len();
-        assert_eq!((rows("alpha"), rows("ALPHA"), rows("!alpha"), rows("^9 "), rows("a("), rows("!")), (1, 0, 2, 1, 0, 3));
-    }
-
-    #[test]
-    fn columns_sort_both_ways_and_ids_by_value() {
-        let order = Order { column: Some(Column::Id), descending: true };
-        assert_eq!(ids(&Arrangement::make(wish("", order))), ["10", "9", "2"]);
-        assert_eq!(natural("18240_9", "18240_10"), Ordering::Less);
-        assert_eq!(natural("007", "7"), Ordering::Equal);
-    }
-}
+mod tests;

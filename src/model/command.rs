@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
-use super::{ClusterId, Failure, JobChange, JobId, NodeChange, Place, Refusals};
+use super::{Chosen, ClusterId, Failure, JobChange, JobId, NodeChange, Place, Refusals};
 
 /// Something that changes the world.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -64,6 +64,8 @@ pub enum Command {
     },
     /// Try the connection again now instead of after its pause.
     Reconnect(ClusterId),
+    /// Write the columns of the queue into the user's configuration file.
+    KeepColumns(Vec<Chosen>),
 }
 
 impl Command {
@@ -74,7 +76,7 @@ impl Command {
             Self::Finish { cluster, .. } | Self::Change { cluster, .. } | Self::ChangeNodes { cluster, .. } => Some(cluster),
             Self::Forget { cluster, .. } | Self::Reply { cluster, .. } | Self::Reconnect(cluster) => Some(cluster),
             Self::Fetch(fetch) => Some(&fetch.cluster),
-            Self::Save { .. } => None,
+            Self::Save { .. } | Self::KeepColumns(_) => None,
         }
     }
 
@@ -82,7 +84,9 @@ impl Command {
     pub fn is_changing(&self) -> bool {
         match self {
             Self::Submit(_) | Self::Finish { .. } | Self::Change { .. } | Self::ChangeNodes { .. } => true,
-            Self::Fetch(_) | Self::Save { .. } | Self::Forget { .. } | Self::Reply { .. } | Self::Reconnect(_) => false,
+            Self::Fetch(_) | Self::Save { .. } | Self::KeepColumns(_) | Self::Forget { .. } | Self::Reply { .. } | Self::Reconnect(_) => {
+                false
+            }
         }
     }
 }
@@ -106,6 +110,7 @@ impl fmt::Display for Command {
             Self::Fetch(fetch) => write!(f, "fetch {}", fetch.job),
             Self::Forget { token, .. } => write!(f, "give up the submission {token}"),
             Self::Save { path, .. } => write!(f, "save {}", path.display()),
+            Self::KeepColumns(_) => f.write_str("keep the columns"),
             Self::Reply { .. } => f.write_str("answer ssh"),
             Self::Reconnect(_) => f.write_str("reconnect"),
         }

@@ -1,5 +1,6 @@
 //! Names that stay the same while the things they name change.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -59,5 +60,12 @@ impl JobId {
 impl fmt::Display for JobId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// A set of ids can be asked about text without a copy of it.
+impl Borrow<str> for JobId {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }

@@ -163,6 +163,10 @@ pub struct NewJob<'a> {
     pub qos: &'a str,
     /// What it waits for: `afterok:12(unfulfilled)`.
     pub dependency: &'a str,
+    /// Memory asked for, as the scheduler writes it: `4G`.
+    pub memory: &'a str,
+    /// Generic resources of each node, as the scheduler writes them: `gres:gpu:8`.
+    pub gres: &'a str,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,12 +175,14 @@ struct Span {
     len: u32,
 }
 
+/// Texts of a row.
+const FIELDS: usize = 16;
 const UNKNOWN_SECONDS: u32 = u32::MAX;
 const UNKNOWN_TIME: i64 = i64::MIN;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Row {
-    text: [Span; 14],
+    text: [Span; FIELDS],
     state: JobState,
     nodes: u32,
     cpus: u32,
@@ -227,8 +233,10 @@ impl JobTable {
             job.account,
             job.qos,
             job.dependency,
+            job.memory,
+            job.gres,
         ];
-        let mut text = [Span { start: 0, len: 0 }; 14];
+        let mut text = [Span { start: 0, len: 0 }; FIELDS];
         for (span, field) in text.iter_mut().zip(fields) {
             let (Ok(start), Ok(len)) = (u32::try_from(self.text.len()), u32::try_from(field.len())) else {
                 self.warnings += 1;
@@ -349,6 +357,14 @@ impl<'a> Job<'a> {
     /// What it waits for.
     pub fn dependency(&self) -> &'a str {
         self.field(13)
+    }
+    /// Memory asked for, as the scheduler writes it.
+    pub fn memory(&self) -> &'a str {
+        self.field(14)
+    }
+    /// Generic resources of each node, as the scheduler writes them.
+    pub fn gres(&self) -> &'a str {
+        self.field(15)
     }
     /// The state.
     pub fn state(&self) -> JobState {

@@ -200,7 +200,7 @@ impl Remote for Demo {
                 Command::ChangeNodes { change, nodes, .. } => demo.with_world(|w| change::nodes(w, &change, &nodes)),
                 Command::Fetch(fetch) => demo.with_world(|w| files::fetch(w, &fetch)),
                 Command::Save { .. } | Command::Forget { .. } => Err(missing("the simulation")),
-                Command::Reply { .. } | Command::Reconnect(_) | Command::Finish { .. } => Ok(Receipt::Noted),
+                Command::Reply { .. } | Command::Reconnect(_) | Command::Finish { .. } | Command::KeepColumns(_) => Ok(Receipt::Noted),
             };
             done.map_or_else(Progress::Failed, Progress::Done)
         };

@@ -16,8 +16,8 @@ use futures::stream::{self, BoxStream, StreamExt};
 
 use crate::config::Config;
 use crate::model::{
-    Answer, Cluster, ClusterId, Command, Failure, FailureKind, JobDetail, Link, LogSource, Place, Progress, Query, Receipt, Refusals,
-    Scope, Source,
+    Answer, Chosen, Cluster, ClusterId, Command, Failure, FailureKind, JobDetail, Link, LogSource, Place, Progress, Query, Receipt,
+    Refusals, Scope, Source,
 };
 
 use super::Remote;
@@ -39,6 +39,8 @@ struct Inner {
     here: Arc<dyn Host>,
     record: Arc<Record>,
     demo: Option<Demo>,
+    /// The user's configuration file, where there is a place for one.
+    config: Option<PathBuf>,
     #[cfg(feature = "aws")]
     aws: super::aws::Aws,
 }
@@ -49,6 +51,7 @@ impl Live {
         let here: Arc<dyn Host> = Arc::new(LocalHost);
         #[cfg(feature = "aws")]
         let aws = super::aws::Aws::new(&config.aws);
+        let file = config.path().map(std::path::Path::to_owned);
         let directory = Directory::new(config, here.clone(), Runner::default_dir());
         Self {
             inner: Arc::new(Inner {
@@ -56,6 +59,7 @@ impl Live {
                 here,
                 record: Arc::new(Record::at(Record::default_path())),
                 demo,
+                config: file,
                 #[cfg(feature = "aws")]
                 aws,
             }),
@@ -261,6 +265,7 @@ impl Inner {
         }
         let command = match command {
             Command::Save { path, text } => return saved(path, text),
+            Command::KeepColumns(columns) => return kept(self.config.clone(), columns),
             Command::Forget { cluster, token } => return self.forgotten(cluster, token),
             command => command,
         };
@@ -295,11 +300,12 @@ impl Inner {
                 backend.host().reply(prompt, text);
                 ended(Progress::Done(Receipt::Noted))
             }
+            // Done above: it concerns no cluster.
             Command::Reconnect(_) => {
                 backend.host().reconnect();
                 ended(Progress::Done(Receipt::Noted))
             }
-            Command::Save { .. } | Command::Forget { .. } => ended(Progress::Done(Receipt::Noted)),
+            Command::Save { .. } | Command::KeepColumns(_) | Command::Forget { .. } => ended(Progress::Done(Receipt::Noted)),
         }
     }
 }
@@ -378,6 +384,19 @@ fn changed(asked: usize, work: impl Future<Output = Result<Refusals, Failure>> +
     }
     .into_stream()
     .boxed()
+}
+
+fn kept(file: Option<PathBuf>, columns: Vec<Chosen>) -> BoxStream<'static, Progress> {
+    let work = move || match file {
+        Some(file) => Config::keep_columns(&file, &columns),
+        None => Err(Failure::new(FailureKind::NotFound, "qdeck", "there is no home folder to keep a configuration in")),
+    };
+    let done = async move {
+        let stopped = || Err(Failure::new(FailureKind::Stopped, "qdeck", "the work was given up"));
+        let result = tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| stopped());
+        result.map_or_else(Progress::Failed, |file| Progress::Done(Receipt::Saved(file)))
+    };
+    done.into_stream().boxed()
 }
 
 fn ended(progress: Progress) -> BoxStream<'static, Progress> {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use qdeck::model::{
-    Answer, Cadence, Command, Existing, Failure, FailureKind, FileEntry, FileKind, JobId, JobState, Link, Place, Preview, Progress, Prompt,
-    Query, Receipt, Scope,
+    Answer, Cadence, Command, Existing, Failure, FailureKind, FileEntry, FileKind, JobId, JobState, JobTable, Link, NewJob, Place, Preview,
+    Progress, Prompt, Query, Receipt, Scope,
 };
 use qdeck::protocol::{Effect, Event};
 
@@ -190,6 +190,157 @@ fn sorting_and_scopes_have_their_keys() {
     assert!(stage.screen(140, 40).contains("JOBID ▼"));
     stage.keys("a");
     assert!(stage.wants(|q| *q == Query::Jobs { cluster: prod(), scope: Scope::All }));
+}
+
+#[test]
+fn an_array_is_one_row_until_it_is_opened() {
+    let mut stage = Stage::new(140, 40);
+    stage.clusters();
+    stage.table(Stage::swept());
+    let screen = stage.screen(140, 40);
+    assert!(screen.contains("▸18240_[33-99]") && screen.contains("32 ✓ 4 ✗ 4 ▶ 60 ○") && !screen.contains("18240_34"), "{screen}");
+    assert!(screen.contains("mine 69 · ▶ 5 · ○ 61"), "each task counts: {screen}");
+    stage.keys("j right");
+    let screen = stage.screen(140, 40);
+    assert!(screen.contains("▾18240_[33-99]") && screen.contains("    18240_34") && screen.contains("    18240_[40-99%10]"), "{screen}");
+    stage.keys("j j");
+    // From a task to its array, which is closed, and stays closed when the queue answers again.
+    stage.keys("left");
+    stage.table(Stage::swept());
+    let screen = stage.screen(140, 40);
+    assert!(screen.contains("▸18240_[33-99]") && !screen.contains("18240_34"), "{screen}");
+    stage.keys("y");
+    assert_eq!(stage.effects.pop(), Some(Effect::Copy("18240".into())), "the cursor went with it");
+    // A filter that hits tasks shows them.
+    stage.keys("/");
+    stage.text("state:F,TO");
+    let screen = stage.screen(140, 40);
+    assert!(screen.contains("mine 2 of 69") && screen.contains("    18240_35") && !screen.contains("18240_34"), "{screen}");
+}
+
+#[test]
+fn the_log_of_an_array_stays_while_its_task_runs_or_is_read() {
+    let mut stage = Stage::new(140, 40);
+    stage.clusters();
+    stage.table(Stage::swept());
+    stage.keys("j");
+    stage.wait(1);
+    assert_eq!(stage.log_job().as_deref(), Some("18240_33"), "a running task stands for it");
+    let mut later = JobTable::default();
+    for (task, state) in [("33", JobState::Completed), ("34", JobState::Running)] {
+        let id = format!("18240_{task}");
+        later.push(&NewJob { id: &id, array_job_id: "18240", array_task_id: task, state: Some(state), ..NewJob::default() });
+    }
+    stage.table(later);
+    stage.wait(1);
+    assert_eq!(stage.log_job().as_deref(), Some("18240_33"), "nobody moved the cursor");
+}
+
+/// The jobs that a change was asked for, after it was confirmed.
+fn asked(stage: &mut Stage) -> Vec<String> {
+    let effect = stage.effects.pop();
+    assert!(matches!(effect, Some(Effect::Run(_, Command::Change { .. }))), "{effect:?}");
+    let Some(Effect::Run(_, Command::Change { jobs, .. })) = effect else { return Vec::new() };
+    jobs.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn verbs_mean_the_marked_rows_and_what_is_seen_as_one_row() {
+    let mut stage = Stage::new(140, 40);
+    stage.clusters();
+    stage.table(Stage::swept());
+    stage.keys("space space");
+    assert!(stage.screen(140, 40).contains("◆ 2 marked"));
+    stage.keys("c y");
+    assert_eq!(asked(&mut stage), ["18231", "18240"], "a closed array is the whole of it");
+    // Details are of the row under the cursor, whatever is marked.
+    stage.keys("enter");
+    assert!(stage.screen(140, 40).contains("Job 18310"));
+    stage.keys("esc");
+    // Marks stay through refreshes, orders and filters, and go when their job does.
+    stage.keys("s S /");
+    stage.text("finetune");
+    stage.keys("enter");
+    stage.table(Stage::swept());
+    assert!(stage.screen(140, 40).contains("◆ 2 marked, 2 out of sight"), "{}", stage.screen(140, 40));
+    stage.keys("esc");
+    stage.jobs(&[("18231", "train-resnet", JobState::Running)]);
+    assert!(stage.screen(140, 40).contains("◆ 1 marked"));
+    stage.keys("esc");
+    assert!(!stage.screen(140, 40).contains("marked"));
+}
+
+#[test]
+fn ranges_and_all_mark_tasks_and_not_the_array_above_them() {
+    let mut stage = Stage::new(140, 40);
+    stage.clusters();
+    stage.table(Stage::swept());
+    stage.keys("j right g space j j j v c y");
+    assert_eq!(asked(&mut stage), ["18231", "18240_33", "18240_34", "18240_35"]);
+    stage.keys("* c y");
+    let all = asked(&mut stage);
+    assert!(all.contains(&"18240_[40-99]".to_owned()) && !all.contains(&"18240".to_owned()) && all.len() == 10, "{all:?}");
+    stage.keys("*");
+    assert!(!stage.screen(140, 40).contains("marked"), "all were: none is");
+    // With a filter only what it shows.
+    stage.keys("/");
+    stage.text("state:F,TO");
+    stage.keys("enter * c y");
+    assert_eq!(asked(&mut stage), ["18240_35", "18240_38"], "the failed tasks");
+}
+
+#[test]
+fn columns_are_chosen_in_sight_of_the_queue_and_kept() {
+    let mut stage = Stage::new(140, 40);
+    stage.clusters();
+    stage.table(Stage::swept());
+    stage.keys("K");
+    stage.keys("j space");
+    assert!(!stage.screen(140, 40).contains("PARTITION  NAME"), "the queue shows it at once");
+    stage.keys("esc");
+    assert!(stage.screen(140, 40).contains("PARTITION") && stage.effects.is_empty());
+    stage.keys("K j space j K + + 0 - G space K enter");
+    let Some(Effect::Run(id, Command::KeepColumns(columns))) = stage.effects.pop() else { panic!("{:?}", stage.effects) };
+    let words: Vec<String> = columns.iter().map(ToString::to_string).collect();
+    assert_eq!(words.join(" "), "JOBID NAME:12 USER ST TIME NODES NODELIST(REASON) DEPENDENCY");
+    stage.send(Event::Progressed { id, progress: Progress::Done(Receipt::Saved("/c/config.yaml".into())) });
+    assert!(stage.screen(140, 40).contains("Saved in /c/config.yaml"));
+    // Nothing chosen, nothing written.
+    stage.keys("K enter");
+    assert!(stage.effects.is_empty());
+    // What could not be written stays all the same until qdeck ends.
+    let failure = Failure::new(FailureKind::Denied, "/c/config.yaml", "the file is read-only").hint("Make it writable.");
+    stage.keys("K G space enter");
+    let Some(Effect::Run(id, _)) = stage.effects.pop() else { panic!("{:?}", stage.effects) };
+    stage.send(Event::Progressed { id, progress: Progress::Failed(failure) });
+    let screen = stage.screen(140, 40);
+    assert!(screen.contains("read-only") && screen.contains("WORK_DIR"), "{screen}");
+}
+
+#[test]
+fn a_click_on_a_heading_sorts_and_one_on_the_sign_opens() {
+    let mut stage = Stage::new(140, 40);
+    stage.clusters();
+    stage.table(Stage::swept());
+    let at = |stage: &Stage, text: &str| {
+        let screen = stage.screen(140, 40);
+        let row = screen.lines().position(|line| line.contains(text)).unwrap();
+        let line = screen.lines().nth(row).unwrap();
+        let column = line[..line.find(text).unwrap()].chars().count();
+        (u16::try_from(column).unwrap(), u16::try_from(row).unwrap())
+    };
+    let click = |stage: &mut Stage, text: &str| {
+        let (column, row) = at(stage, text);
+        stage.send(Event::Moused { what: qdeck::protocol::Mouse::Pressed, column, row });
+    };
+    click(&mut stage, "TIME");
+    assert!(stage.screen(140, 40).contains("TIME ▼"));
+    click(&mut stage, "TIME");
+    assert!(stage.screen(140, 40).contains("TIME ▲"));
+    click(&mut stage, "▸18240");
+    assert!(stage.screen(140, 40).contains("▾18240"));
+    click(&mut stage, "▾18240");
+    assert!(stage.screen(140, 40).contains("▸18240"));
 }
 
 #[test]

@@ -98,6 +98,53 @@ fn verbs_and_what_they_need() {
 }
 
 #[test]
+fn arrays_and_marks() {
+    picture("array-closed", |stage| {
+        stage.clusters();
+        stage.table(Stage::swept());
+    });
+    picture("array-open-marked", |stage| {
+        stage.clusters();
+        stage.table(Stage::swept());
+        stage.keys("j right g space j j space space");
+    });
+    picture("array-tasks-filtered", |stage| {
+        stage.clusters();
+        stage.table(Stage::swept());
+        stage.keys("/");
+        stage.text("state:F,TO");
+        stage.keys("enter");
+    });
+}
+
+#[test]
+fn columns() {
+    picture("columns", |stage| {
+        stage.clusters();
+        stage.table(Stage::swept());
+        stage.keys("K j j + + j j j j j j j j j j space K K K");
+    });
+    // More columns than there is room for: the least important give way.
+    picture("columns-all", |stage| {
+        stage.clusters();
+        stage.table(Stage::swept());
+        let shown = qdeck::model::Column::defaults().count();
+        let down = |n: usize| vec!["j"; n].join(" ");
+        stage.keys(&format!("K {}", down(shown)));
+        for _ in shown..qdeck::model::Column::ALL.len() {
+            stage.keys("space j");
+        }
+        stage.keys("enter z");
+    });
+    // Forty cells: the id is whole.
+    let mut stage = Stage::new(40, 10);
+    stage.clusters();
+    stage.table(Stage::swept());
+    let screen = stage.screen(40, 10);
+    assert!(screen.contains("▸18240_[33-99]") && screen.contains("▶ R"), "{screen}");
+}
+
+#[test]
 fn too_small() {
     let mut stage = Stage::new(39, 9);
     stage.clusters();
@@ -107,7 +154,7 @@ fn too_small() {
 #[test]
 fn no_size_and_no_overlay_breaks_the_drawing() {
     let overlays =
-        ["", "?", "!", ":", "c", "f", "n", "L", "enter", "/", "z", "P", "O", "e", "A", "x", "C", "t", "w", "d", "X", "2 z enter"];
+        ["", "?", "!", ":", "c", "f", "n", "L", "K", "enter", "/", "z", "P", "O", "e", "A", "x", "C", "t", "w", "d", "X", "2 z enter"];
     for overlay in overlays {
         for (width, height) in (1..200).step_by(9).flat_map(|w| (1..60).step_by(5).map(move |h| (w, h))) {
             let mut stage = Stage::new(width, height);

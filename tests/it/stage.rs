@@ -9,7 +9,7 @@ use qdeck::app::{App, Settings};
 use qdeck::config::Refresh;
 use qdeck::model::{
     Answer, Arrangement, Cluster, ClusterId, ClusterKind, Failure, HeadNode, JobState, JobTable, Link, LogEvent, LogSource, NewJob, Node,
-    NodePhase, NodeTable, Query, SchedulerKind, Scope, Source,
+    NodePhase, NodeTable, Order, Query, SchedulerKind, Scope, Source,
 };
 use qdeck::protocol::{Clock, Effect, Event, KeyMap};
 use qdeck::ui::Theme;
@@ -33,6 +33,8 @@ impl Stage {
             sources: vec![Source::Fixed],
             cluster: Some("prod".into()),
             refresh: Refresh::default(),
+            columns: None,
+            order: Order::default(),
             keys: KeyMap::default(),
             theme: Theme::Dark,
             folder: "/data".into(),
@@ -87,6 +89,46 @@ impl Stage {
         let mut local = Cluster::named(ClusterId::local(), ClusterKind::Local);
         local.scheduler = Some(SchedulerKind::Runner);
         self.answer(Query::Clusters(Source::Fixed), Ok(Answer::Clusters(vec![cluster, local])));
+    }
+
+    /// The queue answers with this table.
+    pub(crate) fn table(&mut self, table: JobTable) {
+        self.answer(Query::Jobs { cluster: prod(), scope: Scope::Mine }, Ok(Answer::Jobs(Arc::new(table))));
+    }
+
+    /// An array of a hundred tasks between two jobs: 33 have left the queue, a few run, two failed, the rest waits.
+    pub(crate) fn swept() -> JobTable {
+        let mut table = JobTable::default();
+        let tasks = [("[40-99%10]", "PD"), ("33", "R"), ("34", "R"), ("35", "F"), ("36", "CF"), ("37", "R"), ("38", "TO"), ("39", "CD")];
+        let mut push = |id: &str, task: &str, name: &str, state: &str| {
+            let state = JobState::read(state);
+            let waits = state.is_waiting();
+            table.push(&NewJob {
+                id,
+                array_job_id: if task.is_empty() { "" } else { "18240" },
+                array_task_id: task.trim_matches(['[', ']']),
+                name,
+                user: "me",
+                partition: "compute",
+                state: Some(state),
+                reason: if waits { "Resources" } else { "None" },
+                node_list: if waits { "" } else { "compute-dy-c5large-7" },
+                nodes: 1,
+                cpus: 4,
+                time_used: Some(if waits { 0 } else { 760 }),
+                time_limit: Some(7_200),
+                priority: Some(4_294),
+                account: "cfd",
+                ..NewJob::default()
+            });
+        };
+        push("18231", "", "train-resnet", "R");
+        for (task, state) in tasks {
+            push(&format!("18240_{task}"), task, "sweep", state);
+        }
+        push("18310", "", "finetune-b", "PD");
+        table.past = vec![("18240".into(), 31, 2)];
+        table
     }
 
     pub(crate) fn jobs(&mut self, jobs: &[(&str, &str, JobState)]) {

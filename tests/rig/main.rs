@@ -11,6 +11,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod arrays;
 #[cfg(feature = "aws")]
 mod clusters;
 mod faults;

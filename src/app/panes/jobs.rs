@@ -1,17 +1,24 @@
-//! The queue of the active cluster, as it was last filtered and sorted.
+//! The queue of the active cluster, as it was last filtered, bundled and sorted.
+//!
+//! Nothing here walks the queue to draw: a frame asks for the rows that are on screen. Only what marks many rows at once does.
+
+mod marks;
+mod plan;
+mod row;
+mod view;
 
 use std::sync::Arc;
 
-use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
-
-use super::{Look, job_tone, prose, select, trouble, waiting};
 use crate::app::intent::Intent;
+use crate::app::overlays::ColumnsForm;
 use crate::app::verbs::{Target, on_jobs};
-use crate::model::duration::{slurm, thousands};
-use crate::model::{Arrangement, ClusterId, Column, Job, JobId, JobTable, Order, Query, Scope, Wish};
+use crate::model::arrange::{Keys, Row, is_rest, told};
+use crate::model::{Arrangement, Chosen, ClusterId, Column, Job, JobId, JobTable, Order, Scope, TaskSpan, Wish};
 use crate::protocol::{Action, Effect};
-use crate::ui::{Cursor, Cut, Tone, fit, frame, put, width};
+use crate::ui::Cursor;
+
+use marks::Marks;
+use plan::Plan;
 
 /// The pane's state.
 #[derive(Clone, Debug)]
@@ -19,29 +26,36 @@ pub(in crate::app) struct Jobs {
     scope: Scope,
     filter: String,
     order: Order,
+    /// The columns that the user chose; `None` is squeue's own.
+    columns: Option<Vec<Chosen>>,
     shown: Option<Arc<Arrangement>>,
-    /// The job under the cursor: the cursor stays with it wherever it moves.
+    /// Arrays whose tasks are shown.
+    open: Arc<Keys>,
+    marks: Marks,
+    /// The row under the cursor: the cursor stays with it wherever it moves.
     under: Option<JobId>,
     cursor: Cursor,
     /// A job that was just submitted here and has not been seen yet.
     submitted: Option<JobId>,
 }
 
-impl Default for Jobs {
-    fn default() -> Self {
+impl Jobs {
+    /// A pane that shows nothing yet, with these columns and in this order.
+    pub(in crate::app) fn new(columns: Option<Vec<Chosen>>, order: Order) -> Self {
         Self {
             scope: Scope::Mine,
             filter: String::new(),
-            order: Order::default(),
+            order,
+            columns,
             shown: None,
+            open: Arc::default(),
+            marks: Marks::default(),
             under: None,
             cursor: Cursor::default(),
             submitted: None,
         }
     }
-}
 
-impl Jobs {
     pub(in crate::app) fn scope(&self) -> Scope {
         self.scope
     }
@@ -55,6 +69,8 @@ impl Jobs {
         self.shown = None;
         self.under = None;
         self.submitted = None;
+        self.open = Arc::default();
+        self.marks.clear();
         self.cursor = Cursor::default();
     }
 
@@ -65,6 +81,8 @@ impl Jobs {
             table,
             filter: self.filter.clone(),
             order: self.order,
+            open: self.open.clone(),
+            marks: self.marks.keys().clone(),
             cursor: self.under.clone(),
             submitted: self.submitted.clone(),
         }))
@@ -80,12 +98,22 @@ impl Jobs {
         self.rearrange()
     }
 
+    /// Shows these columns from now on; `None` is squeue's own.
+    pub(in crate::app) fn set_columns(&mut self, columns: Option<Vec<Chosen>>) {
+        self.columns = columns;
+    }
+
+    /// Unmarks everything; false when nothing was marked.
+    pub(in crate::app) fn clear_marks(&mut self) -> bool {
+        self.marks.clear()
+    }
+
     /// Shows a finished arrangement, unless what it was made for has changed since.
     pub(in crate::app) fn arranged(&mut self, new: Arc<Arrangement>, active: Option<&ClusterId>) -> Vec<Intent> {
         if active != Some(&new.wish.queue.0) || self.scope != new.wish.queue.1 {
             return Vec::new();
         }
-        if new.wish.filter != self.filter || new.wish.order != self.order {
+        if new.wish.filter != self.filter || new.wish.order != self.order || new.wish.open != self.open {
             return vec![self.arrange(new.wish.queue.clone(), new.wish.table.clone())];
         }
         if self.submitted.is_some()
@@ -94,21 +122,19 @@ impl Jobs {
         {
             self.submitted = None;
             self.cursor.index = index;
-            self.under = new.job(index).map(|job| job.job_id());
+            self.under = new.key(index);
         } else if new.wish.cursor == self.under
             && let Some(index) = new.cursor
         {
             self.cursor.index = index;
+            self.under = new.key(index);
         } else {
             // The user moved on while the table was sorted, or the job is gone: stay on the row, or follow the moved cursor.
-            let again = self
-                .under
-                .as_ref()
-                .filter(|_| new.wish.cursor != self.under)
-                .and_then(|id| (0..new.rows.len()).find(|i| new.job(*i).is_some_and(|job| job.id() == id.as_str())));
+            let again = self.under.as_ref().filter(|_| new.wish.cursor != self.under).and_then(|key| new.place(key));
             self.cursor.index = again.unwrap_or(self.cursor.index).min(new.rows.len().saturating_sub(1));
-            self.under = new.job(self.cursor.index).map(|job| job.job_id());
+            self.under = new.key(self.cursor.index);
         }
+        self.marks.settle(&new);
         self.shown = Some(new);
         Vec::new()
     }
@@ -127,22 +153,37 @@ impl Jobs {
         self.shown.as_ref().map_or(0, |shown| shown.rows.len())
     }
 
-    /// The job under the cursor and its cluster.
+    /// The job under the cursor and its cluster; of an array the task that stands for it.
     pub(in crate::app) fn selected(&self) -> Option<(&ClusterId, Job<'_>)> {
         let shown = self.shown.as_ref()?;
         Some((&shown.wish.queue.0, shown.job(self.cursor.index)?))
     }
 
+    /// What the log is aimed at by the cursor: another one only when the cursor is on another row, or the first task of an array starts.
+    pub(in crate::app) fn aim(&self) -> Option<JobId> {
+        let shown = self.shown.as_ref()?;
+        let job = shown.job(self.cursor.index)?;
+        if is_rest(&job) { Some(JobId::new(format!("{}_[]", job.array_job_id()))) } else { shown.key(self.cursor.index) }
+    }
+
     fn moved(&mut self) {
-        self.under = self.selected().map(|(_, job)| job.job_id());
+        self.under = self.shown.as_ref().and_then(|shown| shown.key(self.cursor.index));
         // Who moves the cursor by hand has seen enough of what was submitted.
         self.submitted = None;
     }
 
-    pub(in crate::app) fn click(&mut self, line: usize) {
-        if line > 0 {
-            self.cursor.index = (self.cursor.offset + line - 1).min(self.len().saturating_sub(1));
-            self.moved();
+    /// A click on a line of the pane, 0 its headings, at a cell of its `room`.
+    pub(in crate::app) fn click(&mut self, line: usize, x: u16, room: u16) -> Vec<Intent> {
+        let Some(shown) = &self.shown else { return Vec::new() };
+        if line == 0 {
+            let column = self.plan(shown, room).at(x);
+            return column.map_or_else(Vec::new, |column| self.sort_by(column));
+        }
+        self.cursor.index = (self.cursor.offset + line - 1).min(self.len().saturating_sub(1));
+        self.moved();
+        match self.array() {
+            Some((_, open)) if row::is_sign(x) => self.unfold(!open),
+            _ => Vec::new(),
         }
     }
 
@@ -154,9 +195,10 @@ impl Jobs {
         }
         match action {
             Action::Sort => {
-                let at = self.order.column.and_then(|c| Column::ALL.iter().position(|x| *x == c));
-                let next = at.map_or(Some(0), |i| Some(i + 1)).and_then(|i| Column::ALL.get(i)).copied();
-                self.order = Order { column: next, descending: matches!(next, Some(Column::Time | Column::Nodes | Column::Cpus)) };
+                let shown = self.columns();
+                let at = self.order.column.map(|column| shown.iter().position(|chosen| chosen.column == column));
+                let next = at.map_or(Some(0), |at| Some(at.map_or(0, |at| at + 1))).and_then(|at| shown.get(at));
+                self.order = next.map_or_else(Order::default, |chosen| chosen.column.order());
                 self.rearrange()
             }
             Action::Reverse => {
@@ -168,182 +210,123 @@ impl Jobs {
                 self.shown = None;
                 Vec::new()
             }
-            _ => self.selected().map_or_else(Vec::new, |(cluster, job)| {
-                let target = Target { id: job.job_id(), job, tasks: 1 };
-                on_jobs(action, cluster, &[target], dest)
-            }),
+            Action::Mark | Action::MarkRange | Action::MarkAll => {
+                self.mark(action, rows);
+                Vec::new()
+            }
+            Action::Expand => self.unfold(true),
+            Action::Collapse => self.unfold(false),
+            Action::Columns => vec![Intent::Open(Box::new(ColumnsForm::new(self.columns.clone())))],
+            _ => {
+                let Some(shown) = &self.shown else { return Vec::new() };
+                on_jobs(action, &shown.wish.queue.0, &self.targets(shown, action), dest)
+            }
         }
     }
 
-    pub(in crate::app) fn draw(&self, buf: &mut Buffer, area: Rect, look: &Look<'_>, focused: bool) {
-        let query = look.active.map(|cluster| Query::Jobs { cluster: cluster.clone(), scope: self.scope });
-        let slot = query.as_ref().and_then(|query| look.store.slot(query));
-        let failure = slot.and_then(|slot| slot.failure.as_ref());
-        let inner = frame(buf, area, &self.title(look, focused), &self.remark(look), look.theme, focused);
-        let Some(cluster) = look.active else {
-            let keys = look.keys.sign(Action::FocusClusters);
-            let words = format!("No cluster chosen. {keys} goes to the clusters, ⏎ chooses one.");
-            let mut y = inner.y + prose(buf, inner, &words, look.style(Tone::Dim));
-            // On a small screen the clusters, and why some are missing, are out of sight.
-            for failure in look.store.sources().filter_map(|(_, slot)| slot.failure.as_ref()) {
-                let rest = Rect { y, height: inner.bottom().saturating_sub(y), ..inner };
-                y += trouble(buf, rest, failure, look);
+    fn mark(&mut self, action: Action, rows: usize) {
+        let Some(shown) = self.shown.clone().filter(|shown| !shown.rows.is_empty()) else { return };
+        match action {
+            Action::MarkAll => self.marks.all(&shown),
+            Action::MarkRange => self.marks.range(&shown, self.cursor.index),
+            _ => {
+                self.marks.toggle(&shown, self.cursor.index);
+                self.cursor.act(Action::Down, shown.rows.len(), rows);
+                self.moved();
             }
-            return;
-        };
-        let Some(shown) = &self.shown else {
-            match failure {
-                Some(failure) => {
-                    trouble(buf, inner, failure, look);
-                }
-                None => {
-                    prose(buf, inner, waiting(look, cluster), look.style(Tone::Dim));
-                }
-            }
-            return;
-        };
-        let widths = Widths::new(inner.width, self.scope);
-        self.heading(buf, inner, &widths, look);
-        let foot = u16::from(failure.is_some());
-        let list = Rect { y: inner.y + 1, height: inner.height.saturating_sub(1 + foot), ..inner };
-        if shown.rows.is_empty() {
-            prose(buf, list, &self.nothing(look), look.style(Tone::Dim));
-        }
-        let mut cursor = self.cursor;
-        cursor.settle(shown.rows.len(), usize::from(list.height));
-        for line in 0..list.height {
-            let index = cursor.offset + usize::from(line);
-            let Some(job) = shown.job(index) else { break };
-            let y = list.y + line;
-            draw_job(buf, list, y, &job, &widths, look, failure.is_some());
-            if index == self.cursor.index {
-                select(buf, list, y, look, focused);
-            }
-        }
-        if let Some(failure) = failure {
-            put(buf, inner.x, inner.bottom() - 1, &format!("✗ {}", failure.what), inner.width, look.style(Tone::Bad));
         }
     }
 
-    fn title(&self, look: &Look<'_>, focused: bool) -> Vec<(String, ratatui::style::Style)> {
-        let mut title = vec![("3 Jobs".to_owned(), look.style(if focused { Tone::Focus } else { Tone::Strong }))];
-        let whose = if self.scope == Scope::Mine { "mine" } else { "all" };
-        let Some(shown) = &self.shown else {
-            title.push((format!(" · {whose}"), look.style(Tone::Plain)));
-            return title;
+    /// The array under the cursor or around it: its line, and whether it is open.
+    fn array(&self) -> Option<(usize, bool)> {
+        let shown = self.shown.as_ref()?;
+        let line = match shown.rows.get(self.cursor.index)? {
+            Row::Array(_) => self.cursor.index,
+            Row::Task(_) => shown.rows[..self.cursor.index].iter().rposition(|row| matches!(row, Row::Array(_)))?,
+            Row::Job(_) => return None,
         };
-        let total = shown.wish.table.len();
-        let count = if shown.rows.len() == total {
-            thousands(total as u64)
+        Some((line, shown.array(line)?.open))
+    }
+
+    /// Shows the tasks of the array under the cursor, or no more; the cursor goes from a task to its array.
+    fn unfold(&mut self, open: bool) -> Vec<Intent> {
+        let Some((line, _)) = self.array() else { return Vec::new() };
+        if open && line != self.cursor.index {
+            return Vec::new();
+        }
+        self.cursor.index = line;
+        self.moved();
+        let Some(key) = self.under.clone() else { return Vec::new() };
+        let all = Arc::make_mut(&mut self.open);
+        if open {
+            all.insert(key)
         } else {
-            format!("{} of {}", thousands(shown.rows.len() as u64), thousands(total as u64))
+            all.remove(&key)
         };
-        title.push((format!(" · {whose} {count}"), look.style(Tone::Plain)));
-        let [running, pending, _] = shown.counts;
-        if running > 0 {
-            title.push((format!(" · ▶ {}", thousands(running as u64)), look.style(Tone::Good)));
-        }
-        if pending > 0 {
-            title.push((format!(" · ○ {}", thousands(pending as u64)), look.style(Tone::Waits)));
-        }
-        if shown.wish.table.warnings > 0 {
-            title.push((format!(" · {} unread lines", shown.wish.table.warnings), look.style(Tone::Bad)));
-        }
-        title
+        self.rearrange()
     }
 
-    fn remark(&self, look: &Look<'_>) -> Vec<(String, ratatui::style::Style)> {
-        if self.filter.is_empty() { vec![] } else { vec![(format!("/{}", self.filter), look.style(Tone::Key))] }
+    fn sort_by(&mut self, column: Column) -> Vec<Intent> {
+        self.order = match self.order {
+            Order { column: Some(same), descending } if same == column => Order { column: Some(column), descending: !descending },
+            _ => column.order(),
+        };
+        self.rearrange()
     }
 
-    fn nothing(&self, look: &Look<'_>) -> String {
-        if !self.filter.is_empty() {
-            return "No job matches the filter. Esc clears it.".to_owned();
-        }
-        let launch = look.keys.sign(Action::Launch);
-        match self.scope {
-            Scope::Mine => format!("No jobs of yours. {launch} launches one, {} shows everyone's.", look.keys.sign(Action::Everyone)),
-            Scope::All => format!("The queue is empty. {launch} launches a job."),
-        }
+    /// What a verb is meant for: the marked rows, where it can be meant for many; else the one under the cursor.
+    fn targets<'a>(&self, shown: &'a Arrangement, action: Action) -> Vec<Target<'a>> {
+        let rows = if is_for_many(action) && !self.marks.is_empty() {
+            shown.marked(self.marks.keys())
+        } else {
+            shown.rows.get(self.cursor.index).copied().into_iter().collect()
+        };
+        let target = |row: Row| {
+            let job = shown.job_of(row)?;
+            let (id, tasks) = match row {
+                Row::Array(n) => {
+                    let array = shown.arrays.get(n as usize)?;
+                    let tally = array.tally;
+                    (JobId::new(array.id(&shown.wish.table)), if tally.alive() > 0 { tally.alive() } else { tally.total() })
+                }
+                Row::Job(_) | Row::Task(_) => (told(&job), TaskSpan::read(job.array_task_id()).map_or(1, |tasks| tasks.count)),
+            };
+            Some(Target { id, job, tasks: usize::try_from(tasks).unwrap_or(usize::MAX) })
+        };
+        rows.into_iter().filter_map(target).collect()
     }
 
-    fn heading(&self, buf: &mut Buffer, inner: Rect, widths: &Widths, look: &Look<'_>) {
-        let mut x = inner.x;
-        for (column, room, right) in &widths.0 {
-            let mut title = column.title().to_owned();
-            if *column == Column::Place && usize::from(*room) < width(&title) {
-                title = "NODES/WHY".into();
-            }
-            let sorted = self.order.column == Some(*column);
-            if sorted {
-                title.push_str(if self.order.descending { " ▼" } else { " ▲" });
-            }
-            let style = look.style(if sorted { Tone::Key } else { Tone::Dim });
-            let title = fit(&title, usize::from(*room), Cut::End);
-            let pad = if *right { room.saturating_sub(u16::try_from(width(&title)).unwrap_or(0)) } else { 0 };
-            put(buf, x + pad, inner.y, &title, *room, style);
-            x += room + 1;
-        }
+    /// The columns to show where there is room. Whose one's own jobs are needs no column.
+    fn columns(&self) -> Vec<Chosen> {
+        self.columns.clone().unwrap_or_else(|| {
+            let all = Chosen::defaults().into_iter();
+            all.filter(|chosen| chosen.column != Column::User || self.scope == Scope::All).collect()
+        })
+    }
+
+    fn plan(&self, shown: &Arrangement, room: u16) -> Plan {
+        let id = u16::try_from(shown.id_cells).unwrap_or(u16::MAX).clamp(SHORTEST_ID, LONGEST_ID);
+        Plan::new(&self.columns(), id, room)
     }
 }
 
-/// Each column with its cells and whether it stands at the right edge.
-struct Widths(Vec<(Column, u16, bool)>);
+/// The fewest cells of an id column, for its heading with an arrow.
+const SHORTEST_ID: u16 = 7;
+/// The most: no scheduler's id is longer, and what is none shall not push the other columns out.
+const LONGEST_ID: u16 = 34;
 
-impl Widths {
-    fn new(room: u16, scope: Scope) -> Self {
-        let user = scope == Scope::All;
-        let (id, partition, name, who) = match room {
-            0..64 => (11, 0, 13, 0),
-            64..90 => (13, 9, 15, 7),
-            90..120 => (14, 10, 20, 9),
-            _ => (18, 12, 30, 10),
-        };
-        let mut all = vec![(Column::Id, id, false)];
-        if partition > 0 {
-            all.push((Column::Partition, partition, false));
-        }
-        all.push((Column::Name, name, false));
-        if user && who > 0 {
-            all.push((Column::User, who, false));
-        }
-        all.extend([(Column::State, 5, false), (Column::Time, 10, true), (Column::Nodes, 5, true)]);
-        if room >= 120 {
-            all.push((Column::Cpus, 5, true));
-        }
-        let used: u16 = all.iter().map(|(_, w, _)| w + 1).sum();
-        all.push((Column::Place, room.saturating_sub(used), false));
-        Self(all)
-    }
-}
-
-fn draw_job(buf: &mut Buffer, area: Rect, y: u16, job: &Job<'_>, widths: &Widths, look: &Look<'_>, stale: bool) {
-    let (sign, tone) = job_tone(job.state());
-    let dim = stale || job.state().is_over();
-    let plain = look.style(if dim { Tone::Dim } else { Tone::Plain });
-    let toned = look.style(if stale { Tone::Dim } else { tone });
-    let mut x = area.x;
-    for (column, room, right) in &widths.0 {
-        let cells = usize::from(*room);
-        let (text, style) = match column {
-            Column::Id => (fit(job.id(), cells, Cut::End), plain),
-            Column::Partition => (fit(job.partition(), cells, Cut::Middle), plain),
-            Column::Name => (fit(job.name(), cells, Cut::Middle), plain),
-            Column::User => (fit(job.user(), cells, Cut::End), plain),
-            Column::State => (format!("{sign} {}", job.state().short()).into(), toned),
-            Column::Time => (job.time_used().map_or_else(String::new, slurm).into(), plain),
-            Column::Nodes => (job.nodes().to_string().into(), plain),
-            Column::Cpus => (job.cpus().to_string().into(), plain),
-            Column::Place => {
-                let text = job.place_or_reason();
-                let style = if job.state().is_waiting() || job.state().is_bad() { toned } else { plain };
-                // Both ends of a list of nodes say which they are; a reason says most at its beginning.
-                let cut = if text.starts_with('(') { Cut::End } else { Cut::Middle };
-                (fit(&text, cells, cut).into_owned().into(), style)
-            }
-        };
-        let pad = if *right { room.saturating_sub(u16::try_from(width(&text)).unwrap_or(0)) } else { 0 };
-        put(buf, x + pad, y, &text, *room - pad, style);
-        x += room + 1;
-    }
+/// Whether a verb can be meant for many jobs at once. All others mean the one under the cursor, whatever is marked.
+fn is_for_many(action: Action) -> bool {
+    matches!(
+        action,
+        Action::Copy
+            | Action::Cancel
+            | Action::Signal
+            | Action::Hold
+            | Action::Release
+            | Action::Requeue
+            | Action::TimeLimit
+            | Action::Nice
+            | Action::ToTop
+    )
 }

@@ -1,5 +1,6 @@
 //! Questions about the simulated world, answered in the shapes of the real one.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
@@ -120,10 +121,20 @@ pub(super) fn jobs(world: &World, mine: bool) -> JobTable {
     let mut table = JobTable::with_capacity(world.jobs.len(), if mine { 4_096 } else { world.jobs.len() * 110 });
     let (mut id, mut array, mut task, mut list, mut dir, mut dependency) = Default::default();
     let epoch = world.epoch.as_second();
+    let mut past = world.past.clone();
+    let mut arrays = BTreeSet::new();
     for job in world.jobs.values() {
-        if mine && job.user != 0 || !mine && job.state.is_over() {
+        if mine && job.user != 0 {
             continue;
         }
+        if !mine && job.state.is_over() {
+            if let Some((array, ..)) = job.array {
+                let (well, badly) = past.entry(array).or_default();
+                *if job.state.is_bad() { badly } else { well } += 1;
+            }
+            continue;
+        }
+        arrays.extend(job.array.map(|(array, ..)| array));
         id_of(job, &mut id);
         array_of(job, &mut array, &mut task);
         places_of(world, job, &mut list);
@@ -148,12 +159,15 @@ pub(super) fn jobs(world: &World, mine: bool) -> JobTable {
             time_limit: job.limit.map(u64::from),
             priority: Some(u64::from(100_000 - job.id % 1_000).saturating_add_signed(i64::from(job.nice).saturating_neg())),
             work_dir: &dir,
-            account: if job.user % 3 == 0 { "cfd" } else { "ml" },
-            qos: "normal",
+            account: ["cfd", "ml", "bio"][usize::from(job.queue)],
+            qos: ["normal", "high", "low"][usize::from(job.queue)],
             dependency: &dependency,
+            memory: ["4G", "64G", "16G"][usize::from(job.queue)],
+            gres: if job.queue == 1 { "gres:gpu:8" } else { "" },
             ..NewJob::default()
         });
     }
+    table.past = past.into_iter().filter(|(id, _)| arrays.contains(id)).map(|(id, (well, badly))| (id.to_string(), well, badly)).collect();
     table
 }
 
@@ -211,7 +225,9 @@ pub(super) fn find<'a>(world: &'a World, id: &str) -> Option<&'a SimJob> {
         *text == id
     };
     let number: Option<u32> = id.split('_').next().and_then(|n| n.parse().ok());
-    let direct = number.and_then(|n| world.jobs.get(&n)).filter(|job| is(job, &mut text));
+    // The waiting rest of an array, whichever of its tasks have started since it was shown.
+    let is_rest = |job: &SimJob| id.contains("_[") && job.array.is_some_and(|(.., left)| left > 0);
+    let direct = number.and_then(|n| world.jobs.get(&n)).filter(|job| is_rest(job) || is(job, &mut text));
     direct.or_else(|| world.jobs.values().find(|job| is(job, &mut text)))
 }
 

@@ -138,6 +138,24 @@ fn every_waiting_job_can_be_explained_and_a_lack_of_capacity_is() {
 }
 
 #[test]
+fn an_array_s_tasks_are_all_told_until_it_is_cancelled_as_a_whole() {
+    let mut world = world(1, 100);
+    let id = world.jobs.values().find(|job| job.user == 0 && job.array.is_some()).unwrap().array.unwrap().0;
+    let total = |world: &World, mine| {
+        let table = answers::jobs(world, mine);
+        let listed = table.iter().filter(|job| job.array_job_id() == id.to_string());
+        let tasks: u64 = listed.map(|job| crate::model::TaskSpan::read(job.array_task_id()).unwrap().count).sum();
+        let past = table.past.iter().find(|(array, ..)| *array == id.to_string()).map_or((0, 0), |(_, well, badly)| (*well, *badly));
+        (tasks + u64::from(past.0 + past.1), past.0 > 0 && past.1 > 0)
+    };
+    world.advance(900.0);
+    assert_eq!((total(&world, true), total(&world, false)), ((200, true), (200, true)));
+    change::jobs(&mut world, &JobChange::Cancel, &[JobId::new(id.to_string())]).unwrap();
+    world.advance(902.0);
+    assert!(world.jobs.values().filter(|job| job.array.is_some_and(|(array, ..)| array == id)).all(|job| job.state.is_over()));
+}
+
+#[test]
 fn a_hundred_thousand_jobs_can_be_shown() {
     let world = world(2, 100_000);
     let table = answers::jobs(&world, false);

@@ -32,6 +32,8 @@ pub(super) const QUEUES: [(&str, &str, &str, u32, u64); 3] = [
     ("spot", "c6i", "c6i.8xlarge", 32, 62_259),
 ];
 
+/// The name that arrays have.
+const SWEEP: u16 = 5;
 const WARM_UP: i64 = 900;
 const SHOWN_AFTER_END: i64 = 300;
 const IDLE_BEFORE_DOWN: i64 = 45;
@@ -135,6 +137,8 @@ pub(super) struct World {
     pub(super) jobs: BTreeMap<u32, SimJob>,
     /// Names of submitted scripts, by index past those of [`NAMES`].
     pub(super) names: Vec<String>,
+    /// Tasks of arrays that are not listed any more: how many ended well, and how many did not.
+    pub(super) past: BTreeMap<u32, (u32, u32)>,
     /// Where running jobs run.
     pub(super) places: BTreeMap<u32, Vec<usize>>,
     waiting: [VecDeque<u32>; 3],
@@ -187,6 +191,7 @@ impl World {
             nodes,
             jobs: BTreeMap::new(),
             names: Vec::new(),
+            past: BTreeMap::new(),
             places: BTreeMap::new(),
             waiting: Default::default(),
             ended: VecDeque::new(),
@@ -198,6 +203,13 @@ impl World {
             random: Random::new(settings.seed),
         };
         (world.nodes[5].power, world.nodes[5].drain) = (Power::On, Some(("disk swap, ask bob".to_owned(), -4_000)));
+        // One array of the user's own is there from the beginning.
+        world.arrive(-WARM_UP - 60);
+        if let Some(job) = world.jobs.values_mut().next() {
+            (job.user, job.name, job.queue, job.reason, job.nodes, job.cpus_each) = (0, SWEEP, 0, 1, 1, 16);
+            job.array = Some((job.id, 0, 200));
+            (world.own, world.waiting) = (1, [VecDeque::from([job.id]), VecDeque::new(), VecDeque::new()]);
+        }
         for _ in 0..world.target {
             let early = i64::try_from(world.random.below(7_200)).unwrap_or(0);
             world.arrive(-WARM_UP - early);
@@ -232,7 +244,10 @@ impl World {
         }
         while let Some(id) = self.ended.front().copied() {
             if self.jobs.get(&id).and_then(|job| job.ended).is_none_or(|at| at + SHOWN_AFTER_END < self.now) {
-                self.jobs.remove(&id);
+                if let Some((state, (array, ..))) = self.jobs.remove(&id).and_then(|job| Some((job.state, job.array?))) {
+                    let (well, badly) = self.past.entry(array).or_default();
+                    *if state.is_bad() { badly } else { well } += 1;
+                }
                 self.ended.pop_front();
             } else {
                 break;
@@ -374,9 +389,9 @@ impl World {
             Some((array, next, left)) if left > 0 => {
                 self.next_id += 1;
                 // Now and then a task of a sweep fails alone.
-                let outcome = if self.random.percent(18) { JobState::Failed } else { job.outcome };
-                let (one, length) = (Some((array, next, 0)), self.length());
-                let task = SimJob { id: self.next_id, array: one, state, started, reason: 0, length, outcome, ..job };
+                let outcome = if self.random.percent(18) { JobState::Failed } else { self.outcome() };
+                let length = 40 + u32::try_from(self.random.below(400)).unwrap_or(0);
+                let task = SimJob { id: self.next_id, array: Some((array, next, 0)), state, started, reason: 0, length, outcome, ..job };
                 self.places.insert(task.id, chosen);
                 self.jobs.insert(task.id, task);
                 if left == 1 {
@@ -401,6 +416,16 @@ impl World {
         40 + u32::try_from(self.random.below(span)).unwrap_or(0)
     }
 
+    fn outcome(&mut self) -> JobState {
+        match self.random.below(100) {
+            0..8 => JobState::Failed,
+            8..11 => JobState::Timeout,
+            11..13 => JobState::OutOfMemory,
+            13..15 => JobState::Cancelled,
+            _ => JobState::Completed,
+        }
+    }
+
     fn arrive(&mut self, submitted: i64) {
         self.next_id += 1;
         let id = self.next_id;
@@ -412,14 +437,8 @@ impl World {
         let cpus_each = [cpus, cpus, cpus / 2, cpus / 4][usize::try_from(self.random.below(4)).unwrap_or(0)];
         let name = u16::try_from(self.random.below(NAMES.len() as u64)).unwrap_or(0);
         self.own += usize::from(user == 0);
-        let array = (name == 5).then(|| (id, 0, 20 + u32::try_from(self.random.below(80)).unwrap_or(0)));
-        let outcome = match self.random.below(100) {
-            0..8 => JobState::Failed,
-            8..11 => JobState::Timeout,
-            11..13 => JobState::OutOfMemory,
-            13..15 => JobState::Cancelled,
-            _ => JobState::Completed,
-        };
+        let array = (name == SWEEP).then(|| (id, 0, 20 + u32::try_from(self.random.below(80)).unwrap_or(0)));
+        let outcome = self.outcome();
         let reason = match self.random.below(100) {
             0..6 => 3,
             6..10 => 4,

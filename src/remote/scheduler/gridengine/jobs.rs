@@ -157,6 +157,7 @@ impl<'a> Row<'a> {
             account: &account,
             qos: &self.project,
             dependency: &self.waits_for.join(","),
+            ..NewJob::default()
         });
     }
 }

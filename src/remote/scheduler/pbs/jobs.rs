@@ -124,8 +124,9 @@ impl Look<'_> {
             stdout: stdout.as_deref().unwrap_or(""),
             stderr: stderr.as_deref().unwrap_or(""),
             account: job.any(&["Account_Name", "account"]).unwrap_or(""),
-            qos: "",
             dependency: job.get("depend").unwrap_or(""),
+            memory: job.get("Resource_List.mem").unwrap_or(""),
+            ..NewJob::default()
         });
     }
 }

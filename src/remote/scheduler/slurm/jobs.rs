@@ -16,7 +16,7 @@ impl End {
 }
 
 /// Fields before the paths and the name, by squeue's letters and by its long names.
-const FIELDS: [(&str, &str); 20] = [
+const FIELDS: [(&str, &str); 22] = [
     ("%i", "JobArrayID"),
     ("%A", "JobID"),
     ("%F", "ArrayJobID"),
@@ -37,6 +37,8 @@ const FIELDS: [(&str, &str); 20] = [
     ("%a", "Account"),
     ("%q", "QOS"),
     ("%E", "Dependency"),
+    ("%m", "MinMemory"),
+    ("%b", "tres-per-node"),
 ];
 
 /// The cheap form. The name comes last: it may hold anything, a separator too.
@@ -103,6 +105,8 @@ fn push(table: &mut JobTable, record: &str, with_paths: bool) -> bool {
         account,
         qos,
         dependency,
+        memory,
+        gres,
         ..,
     ] = fields;
     if id.is_empty() || !id.as_bytes()[0].is_ascii_digit() {
@@ -143,9 +147,16 @@ fn push(table: &mut JobTable, record: &str, with_paths: bool) -> bool {
         stderr: &stderr,
         account,
         qos,
-        dependency: if matches!(dependency, "(null)" | "N/A") { "" } else { dependency },
+        dependency: known(dependency),
+        memory: known(memory),
+        gres: known(gres),
     });
     true
+}
+
+/// Nothing where squeue has a word for that.
+fn known(text: &str) -> &str {
+    if matches!(text, "(null)" | "N/A") { "" } else { text }
 }
 
 /// `4`, or `4-8` where a range was asked for.
@@ -161,7 +172,7 @@ mod tests {
 
     fn record(id: &str, state: &str, name: &str) -> String {
         format!(
-            "{id}\x1f18\x1f2\x1fN/A\x1fcompute\x1fme\x1f{state}\x1fNone\x1f1:14\x1fUNLIMITED\x1f2\x1f4\x1fn-[1-2]\x1f2026-11-24T12:05:38\x1fN/A\x1f7\x1f/home/me\x1facct\x1fnormal\x1f(null)\x1f{name}\x1eab12\n"
+            "{id}\x1f18\x1f2\x1fN/A\x1fcompute\x1fme\x1f{state}\x1fNone\x1f1:14\x1fUNLIMITED\x1f2\x1f4\x1fn-[1-2]\x1f2026-11-24T12:05:38\x1fN/A\x1f7\x1f/home/me\x1facct\x1fnormal\x1f(null)\x1f4G\x1fN/A\x1f{name}\x1eab12\n"
         )
     }
 
