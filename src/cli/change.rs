@@ -161,13 +161,22 @@ fn one(past: &Past) -> Value {
 pub(super) async fn outbox(json: bool, remote: &dyn Remote, finish: bool) -> Result<(), Failure> {
     let Answer::Outbox(unsent) = remote.ask(Query::Outbox).await? else { return Ok(()) };
     if finish {
+        let mut last = None;
         for one in unsent.into_iter().filter(|one| !one.busy) {
             let command = Command::Finish { cluster: one.cluster.clone(), token: one.token };
-            if let Receipt::Submitted { job, said } = run::run(remote, command).await? {
-                submitted(json, &job, &said)?;
+            // What is wrong with one is no reason to leave the others where they are.
+            match run::run(remote, command).await {
+                Ok(Receipt::Submitted { job, said }) => submitted(json, &job, &said)?,
+                Ok(_) => {}
+                Err(failure) => {
+                    let failure = Failure { what: format!("{}: {}", one.name, failure.what), ..failure };
+                    if let Some(before) = last.replace(failure) {
+                        let _ = writeln!(std::io::stderr(), "qdeck: {before}");
+                    }
+                }
             }
         }
-        return Ok(());
+        return last.map_or(Ok(()), Err);
     }
     if json {
         let all = unsent.iter().map(

@@ -11,6 +11,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod exactly_once;
 mod faults;
 mod oneshot;
 mod program;

@@ -20,14 +20,21 @@ const UPLOADS: &str = "qdeck-uploads";
 /// How long a connection that is not there is waited for before anything was sent, and after.
 const BEFORE: Duration = Duration::from_secs(30);
 const AFTER: Duration = Duration::from_secs(600);
+/// A submission that was cut off so long ago, in seconds, is not sent any more: head nodes forget what they know of it after 40 days.
+const STALE: i64 = 30 * 86_400;
 /// Schedulers take no longer script (Slurm's max_script_size).
 const LONGEST: u64 = 4 << 20;
 
-/// Submits, step by step. With a token it goes on with a submission that was cut off.
-pub(super) fn run(backend: Backend, record: Arc<Record>, submission: Submission, token: Option<String>) -> BoxStream<'static, Progress> {
+/// Submits, step by step. With a draft it goes on with a submission that was cut off.
+pub(super) fn run(
+    backend: Backend,
+    record: Arc<Record>,
+    submission: Submission,
+    draft: Option<(String, i64)>,
+) -> BoxStream<'static, Progress> {
     let (say, said) = unbounded();
     let work = async move {
-        match Sending::begin(backend, record, submission, token, say).await {
+        match Sending::begin(backend, record, submission, draft, say).await {
             Ok(mut sending) => sending.end().await,
             Err(failure) => Progress::Failed(failure),
         }
@@ -41,40 +48,55 @@ struct Sending {
     record: Arc<Record>,
     submission: Submission,
     token: String,
-    /// Where the script is on the host, once it is there.
-    path: Option<String>,
+    /// An attempt before this one may have handed it over.
+    sent: bool,
+    /// Where the script is on the host, once it is there, and the comment that it asks for.
+    placed: Option<(String, Option<String>)>,
     say: UnboundedSender<Progress>,
 }
 
 /// Why an attempt did not come to an end.
 enum Trouble {
-    /// Nothing was sent, and will not be.
+    /// It is no job, and will not be one.
     Refused(Failure),
-    /// The way there is broken.
+    /// This attempt sent nothing.
     Broken(Failure),
     /// It was sent, or may have been.
-    Unsure(String),
+    Unsure(Failure),
 }
 
 impl Sending {
+    /// Writes it down. A draft is its token and when it was confirmed.
     async fn begin(
         backend: Backend,
         record: Arc<Record>,
         mut submission: Submission,
-        token: Option<String>,
+        draft: Option<(String, i64)>,
         say: UnboundedSender<Progress>,
     ) -> Result<Self, Failure> {
-        let is_new = token.is_none();
-        let token = token.unwrap_or_else(new_token);
+        let sent = draft.is_some();
+        let token = match draft {
+            Some((token, begun)) => {
+                let days = (jiff::Timestamp::now().as_second() - begun) / 86_400;
+                if days * 86_400 >= STALE {
+                    let what = format!("it was confirmed {days} days ago; whether it became a job cannot be found out any more");
+                    settle(&record, &token, Err(what.clone())).await;
+                    let failure = Failure::new(FailureKind::Conflict, submission.cluster.as_str(), what);
+                    return Err(failure.hint("Look for its output; if there is none, submit it again."));
+                }
+                token
+            }
+            None => new_token(),
+        };
         // The script as it is now is what was confirmed: what happens to the file later does not matter.
-        if is_new && submission.text.is_none() && submission.place == Place::Here && backend.is_remote() {
+        if !sent && submission.text.is_none() && submission.place == Place::Here && backend.is_remote() {
             submission.text = read(&submission.path).await?;
         }
-        if is_new {
+        if !sent {
             let (record, token, submission) = (record.clone(), token.clone(), submission.clone());
             blocking(move || record.begin(&token, &submission)).await?;
         }
-        Ok(Self { backend, record, submission, token, path: None, say })
+        Ok(Self { backend, record, submission, token, sent, placed: None, say })
     }
 
     fn step(&self, words: String) {
@@ -82,49 +104,57 @@ impl Sending {
     }
 
     async fn end(&mut self) -> Progress {
-        let (begun, mut pause, mut sent) = (Instant::now(), Duration::from_millis(500), false);
+        let (begun, mut pause) = (Instant::now(), Duration::from_millis(500));
         loop {
-            let (words, patience) = match self.attempt(&mut sent).await {
+            let failure = match self.attempt().await {
                 Ok((job, said)) => {
-                    self.settle(Ok(job.clone())).await;
+                    tracing::debug!(token = self.token, %job, again = self.sent, "submitted");
+                    settle(&self.record, &self.token, Ok(job.clone())).await;
                     return Progress::Done(Receipt::Submitted { job, said });
                 }
                 Err(Trouble::Refused(failure)) => {
-                    self.settle(Err(failure.what.clone())).await;
+                    settle(&self.record, &self.token, Err(failure.what.clone())).await;
                     return Progress::Failed(failure);
                 }
-                Err(Trouble::Broken(failure)) if !sent && begun.elapsed() >= BEFORE => {
-                    self.settle(Err(failure.what.clone())).await;
-                    return Progress::Failed(failure);
+                Err(Trouble::Broken(failure)) if !self.sent => {
+                    if !heals(failure.kind) || begun.elapsed() >= BEFORE {
+                        settle(&self.record, &self.token, Err(failure.what.clone())).await;
+                        return Progress::Failed(failure);
+                    }
+                    failure
                 }
-                Err(Trouble::Broken(failure)) => (failure.what, AFTER),
-                Err(Trouble::Unsure(why)) => (why, AFTER),
+                Err(Trouble::Broken(failure) | Trouble::Unsure(failure)) => {
+                    self.sent = true;
+                    if !heals(failure.kind) || begun.elapsed() >= AFTER {
+                        let (record, token) = (self.record.clone(), self.token.clone());
+                        let _ = blocking(move || record.leave(&token)).await;
+                        let what = format!("it is not known whether the job was taken: {}", failure.what);
+                        let hint = "qdeck has written it down and asks again at its next start; `qdeck outbox` shows it.";
+                        return Progress::Failed(Failure::new(failure.kind, self.submission.cluster.as_str(), what).hint(hint));
+                    }
+                    failure
+                }
             };
-            if begun.elapsed() >= patience {
-                let what = format!("it is not known whether the job was taken: {words}");
-                let hint = "qdeck has written it down and asks again at its next start; `qdeck outbox` shows it.";
-                return Progress::Failed(Failure::new(FailureKind::Unreachable, self.submission.cluster.as_str(), what).hint(hint));
-            }
-            self.step(format!("{words}; asking what became of it"));
+            tracing::debug!(token = self.token, %failure, sent = self.sent, "not submitted yet");
+            self.step(format!("{}; asking what became of it", failure.what));
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(10));
         }
     }
 
     /// Goes from where it is to the scheduler's answer.
-    async fn attempt(&mut self, sent: &mut bool) -> Result<(JobId, String), Trouble> {
+    async fn attempt(&mut self) -> Result<(JobId, String), Trouble> {
         // Who the scheduler is must be known before anything is sent.
-        self.backend.scheduler().await.map_err(broken)?;
-        let path = match &self.path {
-            Some(path) => path.clone(),
+        self.backend.scheduler().await.map_err(Trouble::Broken)?;
+        let (path, comment) = match &self.placed {
+            Some(placed) => placed.clone(),
             None => {
-                let path = self.placed().await.map_err(broken)?;
-                self.path.insert(path).clone()
+                let path = self.place().await.map_err(Trouble::Broken)?;
+                let comment = self.comment(&path).await.map_err(Trouble::Broken)?;
+                self.placed.insert((path, comment)).clone()
             }
         };
         self.step("handing it to the scheduler".into());
-        let comment = self.comment(&path).await;
-        *sent = true;
         let submission = &self.submission;
         let handing = Handing {
             path: &path,
@@ -136,14 +166,15 @@ impl Sending {
         };
         match self.backend.submit(&handing).await {
             Ok(Ok(Sent::Taken(job, said))) => Ok((job, said)),
-            Ok(Ok(Sent::Unsure(why))) => Err(Trouble::Unsure(why)),
+            Ok(Ok(Sent::Unsure(why))) => Err(Trouble::Unsure(Failure::new(FailureKind::TimedOut, submission.cluster.as_str(), why))),
+            Ok(Ok(Sent::Unsent(failure))) => Err(Trouble::Broken(failure)),
             Ok(Err(refused)) => Err(Trouble::Refused(refused)),
-            Err(lost) => Err(Trouble::Unsure(lost.what)),
+            Err(lost) => Err(Trouble::Unsure(lost)),
         }
     }
 
     /// The script's path on the host, uploaded if it is not there.
-    async fn placed(&self) -> Result<String, Failure> {
+    async fn place(&self) -> Result<String, Failure> {
         let submission = &self.submission;
         match &submission.text {
             Some(text) => {
@@ -155,25 +186,48 @@ impl Sending {
         }
     }
 
-    /// The comment that the script itself asks for; the token must not take its place.
-    async fn comment(&self, path: &str) -> Option<String> {
-        match &self.submission.text {
-            Some(text) => Directives::read(text).comment,
-            None => Directives::read(&self.backend.host().preview(path.to_owned()).await.ok()?.text).comment,
+    /// The comment that is asked for by an option or by the script itself; the token stands beside it, not in its place.
+    async fn comment(&self, path: &str) -> Result<Option<String>, Failure> {
+        let options = &self.submission.options;
+        let after = |i: usize| options.get(i + 1).cloned();
+        let named = options.iter().enumerate().filter_map(|(i, option)| match option.strip_prefix("--comment") {
+            Some("") => after(i),
+            Some(rest) => rest.strip_prefix('=').map(str::to_owned),
+            None => None,
+        });
+        if let Some(comment) = named.last() {
+            return Ok(Some(comment));
         }
-    }
-
-    async fn settle(&self, result: Result<JobId, String>) {
-        let (record, token) = (self.record.clone(), self.token.clone());
-        // If this fails, the next start asks again and is told the same.
-        let _ = blocking(move || record.settle(&token, result.as_ref().map_err(String::as_str))).await;
+        match &self.submission.text {
+            Some(text) => Ok(Directives::read(text).comment),
+            None => match self.backend.host().preview(path.to_owned()).await {
+                Ok(preview) => Ok(Directives::read(&preview.text).comment),
+                Err(failure) if heals(failure.kind) => Err(failure),
+                // What is wrong with the script is the scheduler's to say.
+                Err(_) => Ok(None),
+            },
+        }
     }
 }
 
-fn broken(failure: Failure) -> Trouble {
-    match failure.kind {
-        FailureKind::Unreachable | FailureKind::TimedOut | FailureKind::Stopped => Trouble::Broken(failure),
-        _ => Trouble::Refused(failure),
+/// Writes down what became of it. If this fails, the next start asks again and is told the same.
+async fn settle(record: &Arc<Record>, token: &str, result: Result<JobId, String>) {
+    let (record, token) = (record.clone(), token.to_owned());
+    let _ = blocking(move || record.settle(&token, result.as_ref().map_err(String::as_str))).await;
+}
+
+/// Whether the same attempt may succeed a moment later.
+fn heals(kind: FailureKind) -> bool {
+    match kind {
+        FailureKind::Unreachable | FailureKind::TimedOut | FailureKind::Stopped | FailureKind::Busy | FailureKind::Garbled => true,
+        FailureKind::Denied
+        | FailureKind::NoCredentials
+        | FailureKind::Expired
+        | FailureKind::NotFound
+        | FailureKind::Rejected
+        | FailureKind::HostKey
+        | FailureKind::Conflict
+        | FailureKind::Unsupported => false,
     }
 }
 
