@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -118,11 +118,11 @@ fn submissions_whose_connection_is_cut_run_once_each() {
     let (here, again, over) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicBool::new(false));
     let begun = Instant::now();
     std::thread::scope(|scope| {
-        // Every few seconds all sessions end at once: those of the head node, or those of the line to it.
+        // Now and then all sessions end at once: those of the head node, or those of the line to it.
         let storms = scope.spawn(|| {
             let (mut dice, mut storms) = (Dice(0x9e37_79b9_7f4a_7c15), 0);
             while !over.load(Ordering::Relaxed) {
-                std::thread::sleep(Duration::from_millis(2_500 + dice.below(2_500)));
+                std::thread::sleep(Duration::from_millis(6_000 + dice.below(6_000)));
                 if dice.below(2) == 0 {
                     rig.ctl(&["ssh-kill"]);
                 } else {
@@ -146,8 +146,9 @@ fn submissions_whose_connection_is_cut_run_once_each() {
                         }
                         let path = script(program, rig, n);
                         let mut cut = submit(program, if n % 2 == 0 { "slow" } else { "rig" }, n, &path);
-                        // From before the session stands to after the answer.
-                        let delay = Duration::from_millis(dice.below(if n % 2 == 0 { 1_600 } else { 800 }));
+                        // From before the session stands to after the answer; most about where the scheduler gets it.
+                        let (early, wide) = if n % 2 == 0 { (500, 1_100) } else { (200, 600) };
+                        let delay = Duration::from_millis(dice.below(wide) + if dice.below(3) == 0 { 0 } else { early });
                         here.fetch_add(usize::from(cut_here(&mut cut.child, delay)), Ordering::Relaxed);
                         let status = cut.child.wait().unwrap();
                         let (said, log) = (std::fs::read_to_string(&cut.err).unwrap(), std::fs::read_to_string(&cut.log).unwrap());
@@ -184,7 +185,7 @@ fn submissions_whose_connection_is_cut_run_once_each() {
 fn recorded(program: &Program<'_>, state: &str) -> usize {
     let path = program.path("state/qdeck/record.sqlite");
     let Ok(db) = rusqlite::Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY) else { return 0 };
-    db.query_row("select count(*) from outbox where state = ?1", [state], |row| row.get(0)).unwrap_or(0)
+    db.query_row("select count(*) from outbox where state = ?1", [state], |row| row.get::<_, u32>(0)).unwrap_or(0) as usize
 }
 
 #[test]
@@ -269,53 +270,4 @@ fn a_controller_that_hangs_in_the_middle_takes_one_job() {
     assert!(cut.child.wait().unwrap().success(), "{}", std::fs::read_to_string(&cut.err).unwrap());
     let id = std::fs::read_to_string(&cut.out).unwrap().trim().to_owned();
     each_ran_once(&rig, &BTreeMap::from([(1, id)]));
-}
-
-#[test]
-fn this_machine_s_own_queue_takes_each_submission_once() {
-    let dir = tempfile::tempdir().unwrap();
-    let state = dir.path().join("state");
-    let qdeck = |args: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_qdeck"));
-        command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", dir.path()).env("XDG_STATE_HOME", &state).env("SLURM_CONF", "/none");
-        command.env("XDG_CONFIG_HOME", dir.path()).stdin(Stdio::null()).args(args);
-        command
-    };
-    let record = || state.join("qdeck/record.sqlite");
-    let count = |wanted: &str| -> usize {
-        let Ok(db) = rusqlite::Connection::open_with_flags(record(), rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY) else { return 0 };
-        db.query_row("select count(*) from outbox where state = ?1", [wanted], |row| row.get(0)).unwrap_or(0)
-    };
-    let mut dice = Dice(77);
-    for n in 1..=10 {
-        let path = dir.path().join(format!("n{n}.sh"));
-        let ran = dir.path().join("ran");
-        // Arrays come whole or not at all.
-        std::fs::write(&path, format!("#!/bin/sh\n#SBATCH --array=0-3\necho {n} $SLURM_ARRAY_TASK_ID >>{}\n", ran.display())).unwrap();
-        let before = count("open") + count("done");
-        let mut child = qdeck(&["--cluster", "local", "submit", &path.display().to_string()]).stdout(Stdio::null()).spawn().unwrap();
-        let begun = Instant::now();
-        while count("open") + count("done") == before {
-            assert!(begun.elapsed() < LATER);
-            std::thread::yield_now();
-        }
-        std::thread::sleep(Duration::from_micros(dice.below(6_000)));
-        kill(child.id());
-        child.wait().unwrap();
-        assert!(qdeck(&["outbox", "--finish"]).stdout(Stdio::null()).status().unwrap().success());
-        assert_eq!(count("open"), 0);
-    }
-    let ran = || {
-        // Looking at the queue starts what can be started.
-        let _ = qdeck(&["--cluster", "local", "jobs"]).stdout(Stdio::null()).status();
-        let mut lines: Vec<String> =
-            std::fs::read_to_string(dir.path().join("ran")).unwrap_or_default().lines().map(str::to_owned).collect();
-        lines.sort();
-        lines
-    };
-    let mut expected: Vec<String> = (1..=10).flat_map(|n| (0..4).map(move |t| format!("{n} {t}"))).collect();
-    expected.sort();
-    eventually("all tasks to run", LATER, || ran().len() >= 40);
-    std::thread::sleep(Duration::from_millis(500));
-    assert_eq!(ran(), expected);
 }
