@@ -2,11 +2,13 @@
 //!
 //! Pure and synchronous: no IO, no clock, no thread. Nothing here fails; a failure is something to show.
 
+mod calls;
 mod commands;
 mod header;
 mod intent;
 mod keys;
 mod layout;
+mod news;
 mod notices;
 mod overlays;
 mod panes;
@@ -21,14 +23,16 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::config::Refresh;
-use crate::model::{Answer, ClusterId, Failure, JobId, OutputKind, Query, Source};
+use crate::config::{Notify, Refresh};
+use crate::model::{Answer, ClusterId, Failure, FailureKind, JobId, OutputKind, Query, Source};
 use crate::protocol::{Clock, Effect, Event, KeyMap};
 use crate::ui::{Field, Theme};
 
+use calls::Calls;
 use commands::Running;
 use intent::Intent;
 use layout::{Layout, Pane};
+use news::Watch;
 use notices::Notices;
 use overlays::Overlay;
 use panes::{Clusters, Jobs, Logs, Nodes};
@@ -43,6 +47,8 @@ pub struct Settings {
     pub cluster: Option<String>,
     /// Seconds between questions.
     pub refresh: Refresh,
+    /// How the user is told of jobs, besides the notices.
+    pub notify: Notify,
     /// The keys.
     pub keys: KeyMap,
     /// The colours.
@@ -78,6 +84,8 @@ pub struct App {
     aimed_kind: OutputKind,
     notices: Notices,
     running: Running,
+    watch: Watch,
+    calls: Calls,
     wipe: bool,
 }
 
@@ -105,6 +113,8 @@ impl App {
             aimed_kind: OutputKind::Stdout,
             notices: Notices::default(),
             running: Running::default(),
+            watch: Watch::default(),
+            calls: Calls::default(),
             wipe: false,
         }
     }
@@ -114,6 +124,11 @@ impl App {
         let intents = match event {
             Event::Ticked(clock) => {
                 self.clock = clock;
+                if self.attention && !self.paused {
+                    self.calls.tick(clock.since_start);
+                } else {
+                    self.calls.forget();
+                }
                 Vec::new()
             }
             Event::Woken => Vec::new(),
@@ -149,8 +164,21 @@ impl App {
         Layout::new(self.size, self.focus, self.zoomed)
     }
 
+    /// Counts what an answer cost the scheduler that is looked at. Who could not be reached was not asked.
+    fn count_calls(&mut self, query: &Query, result: &Result<Answer, Failure>) {
+        let Some(cluster) = query.cluster().filter(|cluster| self.active.as_ref() == Some(cluster)) else { return };
+        let Some(scheduler) = self.clusters.get(cluster).and_then(|cluster| cluster.scheduler) else { return };
+        let more = match result {
+            Ok(Answer::Jobs(table)) => table.follow_ups,
+            Err(failure) if failure.kind == FailureKind::Unreachable => return,
+            _ => 0,
+        };
+        self.calls.made(self.clock.since_start, query.calls(scheduler) * (1 + more));
+    }
+
     fn answered(&mut self, query: Query, result: Result<Answer, Failure>) -> Vec<Intent> {
         let mut intents = Vec::new();
+        self.count_calls(&query, &result);
         match (&query, &result) {
             (Query::Log(source, _), _) => {
                 self.logs.heard(source, result);
@@ -165,6 +193,11 @@ impl App {
                 }
             }
             (Query::Link(cluster), Ok(Answer::Link(link))) => intents.extend(self.asked_by_ssh(cluster, link)),
+            _ => {}
+        }
+        match (&query, &result) {
+            (Query::Jobs { cluster, .. }, Ok(Answer::Jobs(table))) => intents.extend(self.changed(cluster, &table.changes)),
+            (Query::Detail { cluster, job }, result) => intents.extend(self.watched(cluster, job, result)),
             _ => {}
         }
         let (is_clusters, is_nodes) = (matches!(query, Query::Clusters(_)), result.is_ok().then(|| query.clone()));

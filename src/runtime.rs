@@ -2,10 +2,12 @@
 //!
 //! Knows nothing of what the application shows or why; it carries events in, effects out and frames to the terminal.
 
+mod hook;
 mod input;
 mod pen;
 pub mod screen;
 mod tasks;
+mod toll;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -60,6 +62,7 @@ pub async fn run(mut app: App, remote: Arc<dyn Remote>, mut input: impl Stream<I
             },
             signal = signals.next() => match signal {
                 input::Signal::Leave => break,
+                input::Signal::Stop => { screen.leave(); input::stop(); continue }
                 input::Signal::Continue => { screen.enter(); dirty = true; urgent = true; continue }
             },
             () = screen.ready(), if dirty && !screen.is_ready() => continue,
@@ -85,6 +88,8 @@ pub async fn run(mut app: App, remote: Arc<dyn Remote>, mut input: impl Stream<I
         for effect in effects {
             match effect {
                 Effect::Copy(text) => screen.copy(&text),
+                Effect::Bell => screen.ring(),
+                Effect::Post(text) => screen.post(&text),
                 effect => tasks.carry_out(effect),
             }
         }

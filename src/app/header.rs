@@ -7,7 +7,7 @@ use ratatui::style::Style;
 use super::App;
 use super::layout::Pane;
 use super::panes::Look;
-use crate::model::{ClusterKind, Link, Query};
+use crate::model::{ClusterKind, Link, Query, SchedulerKind};
 use crate::protocol::Action;
 use crate::ui::{Tone, put, width};
 
@@ -49,6 +49,11 @@ impl App {
                     right.push(part);
                 }
             }
+        }
+        if let (Some(rate), Some(scheduler)) = (self.calls.rate(), active.and_then(|c| c.scheduler)) {
+            // What is counted: with Slurm what slurmctld counts itself, with others the commands that ask.
+            let unit = if scheduler == SchedulerKind::Slurm { "RPC/min" } else { "calls/min" };
+            right.push(vec![(format!("{rate} {unit}"), look.style(Tone::Dim))]);
         }
         right.push(vec![(look.local(self.clock.wall, "%H:%M "), look.style(Tone::Plain))]);
         let mut x = row.x;

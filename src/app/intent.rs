@@ -1,5 +1,6 @@
 //! What a pane or an overlay wants to happen beyond itself. Only [`App`](super::App) carries it out.
 
+use super::news::Watched;
 use super::notices::Notice;
 use super::overlays::Overlay;
 use crate::model::{ClusterId, Command, LogSource};
@@ -22,6 +23,8 @@ pub(super) enum Intent {
     Activate(ClusterId),
     /// Show this log.
     Watch(LogSource, String),
+    /// Be told of these jobs of a cluster, or no longer.
+    Heed(ClusterId, Vec<Watched>),
     /// Tell the user.
     Note(Notice),
 }

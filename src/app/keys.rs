@@ -178,7 +178,9 @@ impl App {
             }
             Action::Back => self.back(),
             // The verbs on a job mean the selected job wherever the focus is, for the palette and for other panes' keys.
-            Action::Cancel | Action::Fetch | Action::Everyone | Action::ShowLog | Action::OtherOutput => self.act_in(Pane::Jobs, action),
+            Action::Cancel | Action::Fetch | Action::Everyone | Action::ShowLog | Action::OtherOutput | Action::WatchJob => {
+                self.act_in(Pane::Jobs, action)
+            }
             Action::LogOther | Action::Follow | Action::Wrap | Action::NextHit | Action::PreviousHit => self.act_in(Pane::Logs, action),
             _ => self.act_in(self.focus, action),
         }
@@ -264,6 +266,10 @@ impl App {
                 Intent::Watch(source, title) => {
                     self.logs.watch(Some(source), title, self.clock.since_start);
                     self.aimed = self.selected_job();
+                }
+                Intent::Heed(cluster, jobs) => {
+                    let notice = self.toggle_watch(&cluster, &jobs);
+                    self.note(notice);
                 }
                 Intent::Note(notice) => self.note(notice),
             }

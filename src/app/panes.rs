@@ -17,6 +17,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
+use super::news::Watch;
 use super::store::{Slot, Store};
 use crate::config::Refresh;
 use crate::model::{ClusterId, Failure, FailureKind};
@@ -34,6 +35,8 @@ pub(super) struct Look<'a> {
     pub(super) refresh: &'a Refresh,
     pub(super) zone: &'a TimeZone,
     pub(super) paused: bool,
+    /// Which jobs are watched, or not: rows bear its sign.
+    pub(super) watch: &'a Watch,
 }
 
 impl Look<'_> {

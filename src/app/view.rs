@@ -34,6 +34,7 @@ impl App {
             refresh: &self.settings.refresh,
             zone: &self.settings.zone,
             paused: self.paused,
+            watch: &self.watch,
         }
     }
 

@@ -198,6 +198,8 @@ pub struct JobTable {
     pub changes: Vec<Change>,
     /// Arrays of which tasks have left the queue: array id, tasks that ended well, tasks that did not.
     pub past: Vec<(String, u32, u32)>,
+    /// Further questions to the scheduler that this answer took: how jobs ended that had left the queue.
+    pub follow_ups: u32,
 }
 
 impl JobTable {

@@ -89,7 +89,11 @@ impl Demo {
         }
         let work = move || match query {
             Query::Nodes(_) => Ok(Answer::Nodes(Arc::new(self.with_world(|w| answers::nodes(w))))),
-            Query::Jobs { scope, .. } => Ok(Answer::Jobs(Arc::new(self.with_world(|w| answers::jobs(w, scope == Scope::Mine))))),
+            Query::Jobs { scope, .. } => Ok(Answer::Jobs(Arc::new(self.with_world(|w| {
+                let mut table = answers::jobs(w, scope == Scope::Mine);
+                table.changes = past::changes(w, scope == Scope::Mine, &table);
+                table
+            })))),
             Query::Detail { job, .. } => self.with_world(|w| answers::detail(w, &job)).map(Answer::Detail),
             Query::Streams(_) => Ok(Answer::Streams(self.with_world(|w| logs::streams(w)))),
             Query::Folder { path, .. } => files::folder(&path),

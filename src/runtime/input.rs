@@ -62,8 +62,15 @@ fn event(raw: Raw) -> Option<Event> {
 pub(super) enum Signal {
     /// End cleanly.
     Leave,
+    /// Stop, as a shell's job control has it.
+    Stop,
     /// We were stopped and go on: the terminal is not as we left it.
     Continue,
+}
+
+/// Stops this program until somebody lets it go on. Nothing is asked meanwhile: there is nobody to ask.
+pub(super) fn stop() {
+    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP);
 }
 
 /// The signals that we obey.
@@ -75,6 +82,7 @@ impl Signals {
             (SignalKind::terminate(), Signal::Leave),
             (SignalKind::hangup(), Signal::Leave),
             (SignalKind::interrupt(), Signal::Leave),
+            (SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw()), Signal::Stop),
             (SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()), Signal::Continue),
         ];
         Self(kinds.into_iter().filter_map(|(kind, meaning)| signal(kind).ok().map(|s| (s, meaning))).collect())

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod flows;
+mod news;
 mod screens;
 mod stage;
 mod tidy;

@@ -118,11 +118,15 @@ fn submissions_whose_connection_is_cut_run_once_each() {
     let (here, again, over) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicBool::new(false));
     let begun = Instant::now();
     std::thread::scope(|scope| {
-        // Now and then all sessions end at once: those of the head node, or those of the line to it.
+        // Now and then, by how far the work has got, all sessions end at once: those of the head node, or those of the line to it.
         let storms = scope.spawn(|| {
-            let (mut dice, mut storms) = (Dice(0x9e37_79b9_7f4a_7c15), 0);
+            let (mut dice, mut storms, mut due) = (Dice(0x9e37_79b9_7f4a_7c15), 0, ABREAST as u64);
             while !over.load(Ordering::Relaxed) {
-                std::thread::sleep(Duration::from_millis(6_000 + dice.below(6_000)));
+                std::thread::sleep(Duration::from_millis(20 + dice.below(200)));
+                if (next.load(Ordering::Relaxed) as u64) < due {
+                    continue;
+                }
+                due += 15 + dice.below(15);
                 if dice.below(2) == 0 {
                     rig.ctl(&["ssh-kill"]);
                 } else {

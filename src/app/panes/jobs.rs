@@ -326,7 +326,10 @@ fn draw_job(buf: &mut Buffer, area: Rect, y: u16, job: &Job<'_>, widths: &Widths
     for (column, room, right) in &widths.0 {
         let cells = usize::from(*room);
         let (text, style) = match column {
-            Column::Id => (fit(job.id(), cells, Cut::End), plain),
+            Column::Id => match look.active.and_then(|cluster| look.watch.sign(cluster, job.id())) {
+                Some(sign) => (fit(&format!("{sign} {}", job.id()), cells, Cut::End).into_owned().into(), plain),
+                None => (fit(job.id(), cells, Cut::End), plain),
+            },
             Column::Partition => (fit(job.partition(), cells, Cut::Middle), plain),
             Column::Name => (fit(job.name(), cells, Cut::Middle), plain),
             Column::User => (fit(job.user(), cells, Cut::End), plain),

@@ -3,7 +3,7 @@
 use super::answers::{self, find, id_of, reason_of, unknown};
 use super::missing;
 use super::world::{QUEUES, World};
-use crate::model::{ClusterId, Failure, FailureKind, JobChange, JobId, Past, Place, Recall, Receipt, Submission, Why};
+use crate::model::{Change, ClusterId, Failure, FailureKind, JobChange, JobId, JobTable, Past, Place, Recall, Receipt, Submission, Why};
 
 pub(super) fn change(world: &mut World, change: &JobChange, jobs: &[JobId]) -> Result<Receipt, Failure> {
     match change {
@@ -62,6 +62,21 @@ pub(super) fn again(world: &World, cluster: ClusterId, id: &JobId) -> Result<Sub
     let options = vec![format!("--job-name={name}"), format!("--partition={}", QUEUES[usize::from(job.queue)].0)];
     let text = format!("#!/bin/sh\n#SBATCH --job-name={name}\nsrun ./{name}\n");
     Ok(Submission { cluster, place: Place::Here, path: format!("{dir}/job.sh"), dir: Some(dir), args: vec![], options, text: Some(text) })
+}
+
+/// What happened to the user's own jobs since the last look at them.
+pub(super) fn changes(world: &mut World, mine: bool, table: &JobTable) -> Vec<Change> {
+    let first = world.seen.is_empty();
+    let own = table.iter().filter(|job| job.user() == world.user && !job.id().contains('['));
+    let own: Vec<_> = own.map(|job| (job.id().to_owned(), job.array_job_id().to_owned(), job.name().to_owned(), job.state())).collect();
+    let mut changes = Vec::new();
+    for (id, array, name, to) in own {
+        let from = world.seen.insert(id.clone(), to);
+        if !first && from != Some(to) && (from.is_some() || mine) {
+            changes.push(Change { job: JobId::new(id), array, name, from, to, exit_code: None });
+        }
+    }
+    changes
 }
 
 pub(super) fn history(world: &World, recall: &Recall) -> Vec<Past> {

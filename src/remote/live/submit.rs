@@ -190,12 +190,12 @@ impl Sending {
     async fn comment(&self, path: &str) -> Result<Option<String>, Failure> {
         let options = &self.submission.options;
         let after = |i: usize| options.get(i + 1).cloned();
-        let named = options.iter().enumerate().filter_map(|(i, option)| match option.strip_prefix("--comment") {
+        let mut named = options.iter().enumerate().filter_map(|(i, option)| match option.strip_prefix("--comment") {
             Some("") => after(i),
             Some(rest) => rest.strip_prefix('=').map(str::to_owned),
             None => None,
         });
-        if let Some(comment) = named.last() {
+        if let Some(comment) = named.next_back() {
             return Ok(Some(comment));
         }
         match &self.submission.text {
