@@ -24,7 +24,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::config::{Notify, Refresh};
-use crate::model::{Answer, ClusterId, Failure, FailureKind, JobId, OutputKind, Query, Source};
+use crate::model::{Answer, ClusterId, Failure, FailureKind, JobId, OutputKind, Query, SchedulerKind, Source};
 use crate::protocol::{Clock, Effect, Event, KeyMap};
 use crate::ui::{Field, Theme};
 
@@ -164,10 +164,17 @@ impl App {
         Layout::new(self.size, self.focus, self.zoomed)
     }
 
+    /// The batch system whose calls are counted: what the list of clusters says, else what the queue's answer says.
+    fn counted(&self) -> Option<SchedulerKind> {
+        let cluster = self.active.as_ref()?;
+        let told = || self.store.jobs(cluster, self.jobs.scope())?.scheduler;
+        self.clusters.get(cluster).and_then(|cluster| cluster.scheduler).or_else(told)
+    }
+
     /// Counts what an answer cost the scheduler that is looked at. Who could not be reached was not asked.
     fn count_calls(&mut self, query: &Query, result: &Result<Answer, Failure>) {
         let Some(cluster) = query.cluster().filter(|cluster| self.active.as_ref() == Some(cluster)) else { return };
-        let Some(scheduler) = self.clusters.get(cluster).and_then(|cluster| cluster.scheduler) else { return };
+        let Some(scheduler) = self.counted() else { return };
         let more = match result {
             Ok(Answer::Jobs(table)) => table.follow_ups,
             Err(failure) if failure.kind == FailureKind::Unreachable => return,

@@ -31,7 +31,7 @@ impl App {
             if active.is_none_or(|c| c.kind != ClusterKind::Local) {
                 right.extend(self.link_words(look));
             }
-            let who = active.and_then(|c| c.scheduler).map_or("jobs", |s| s.word());
+            let who = self.counted().map_or("jobs", |s| s.word());
             let questions = [
                 (who, Query::Jobs { cluster: cluster.clone(), scope: self.jobs.scope() }, self.settings.refresh.jobs),
                 ("nodes", Query::Nodes(cluster.clone()), self.settings.refresh.nodes),
@@ -50,7 +50,7 @@ impl App {
                 }
             }
         }
-        if let (Some(rate), Some(scheduler)) = (self.calls.rate(), active.and_then(|c| c.scheduler)) {
+        if let (Some(rate), Some(scheduler)) = (self.calls.rate(), self.counted()) {
             // What is counted: with Slurm what slurmctld counts itself, with others the commands that ask.
             let unit = if scheduler == SchedulerKind::Slurm { "RPC/min" } else { "calls/min" };
             right.push(vec![(format!("{rate} {unit}"), look.style(Tone::Dim))]);

@@ -194,6 +194,8 @@ pub struct JobTable {
     rows: Vec<Row>,
     /// Lines of the answer that could not be read.
     pub warnings: u32,
+    /// Who answered, where that is known.
+    pub scheduler: Option<SchedulerKind>,
     /// What changed about the user's own jobs since the answer before.
     pub changes: Vec<Change>,
     /// Arrays of which tasks have left the queue: array id, tasks that ended well, tasks that did not.

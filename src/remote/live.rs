@@ -227,7 +227,7 @@ impl Inner {
                 let record = self.record.clone();
                 let found = async move {
                     match memory::take(&record, token).await {
-                        Ok(Some(draft)) => submit::run(backend, record, draft.submission, Some((draft.token, draft.begun))),
+                        Ok(Some(draft)) => submit::run(backend, record, draft.submission, Some(draft.token)),
                         Ok(None) => ended(Progress::Done(Receipt::Noted)),
                         Err(failure) => ended(Progress::Failed(failure)),
                     }

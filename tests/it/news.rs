@@ -164,9 +164,9 @@ fn what_it_costs_is_counted_and_shown() {
             hear(&mut stage, Vec::new());
         }
     }
-    // Twelve queues a minute, two RPCs each.
+    // A queue every five seconds, two RPCs each, and the first six seconds after it began.
     let screen = stage.screen(140, 40);
-    assert!(screen.lines().next().unwrap().contains("24 RPC/min"), "{screen}");
+    assert!(screen.lines().next().unwrap().contains("23 RPC/min"), "{screen}");
     stage.keys("p");
     stage.wait(1);
     assert!(!stage.screen(140, 40).contains("/min"), "nothing is asked");

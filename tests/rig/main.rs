@@ -13,6 +13,7 @@ mod support;
 
 mod exactly_once;
 mod faults;
+mod news;
 mod oneshot;
 mod program;
 mod rig;

@@ -77,10 +77,12 @@ impl Backend {
     }
 
     pub(super) async fn jobs(&self, scope: Scope, with_paths: bool) -> Result<JobTable, Failure> {
-        match self.batch(|scheduler| scheduler.jobs(scope, with_paths)).await? {
-            Some(jobs) => Ok(jobs),
-            None => self.runner(move |runner| runner.jobs(scope)).await,
-        }
+        let mut jobs = match self.batch(|scheduler| scheduler.jobs(scope, with_paths)).await? {
+            Some(jobs) => jobs,
+            None => self.runner(move |runner| runner.jobs(scope)).await?,
+        };
+        jobs.scheduler = Some(self.scheduler().await?.map_or(SchedulerKind::Runner, |scheduler| scheduler.kind()));
+        Ok(jobs)
     }
 
     pub(super) async fn nodes(&self) -> Result<NodeTable, Failure> {

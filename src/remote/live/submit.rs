@@ -20,21 +20,14 @@ const UPLOADS: &str = "qdeck-uploads";
 /// How long a connection that is not there is waited for before anything was sent, and after.
 const BEFORE: Duration = Duration::from_secs(30);
 const AFTER: Duration = Duration::from_secs(600);
-/// A submission that was cut off so long ago, in seconds, is not sent any more: head nodes forget what they know of it after 40 days.
-const STALE: i64 = 30 * 86_400;
 /// Schedulers take no longer script (Slurm's max_script_size).
 const LONGEST: u64 = 4 << 20;
 
-/// Submits, step by step. With a draft it goes on with a submission that was cut off.
-pub(super) fn run(
-    backend: Backend,
-    record: Arc<Record>,
-    submission: Submission,
-    draft: Option<(String, i64)>,
-) -> BoxStream<'static, Progress> {
+/// Submits, step by step. With a token it goes on with a submission that was cut off.
+pub(super) fn run(backend: Backend, record: Arc<Record>, submission: Submission, token: Option<String>) -> BoxStream<'static, Progress> {
     let (say, said) = unbounded();
     let work = async move {
-        match Sending::begin(backend, record, submission, draft, say).await {
+        match Sending::begin(backend, record, submission, token, say).await {
             Ok(mut sending) => sending.end().await,
             Err(failure) => Progress::Failed(failure),
         }
@@ -53,6 +46,17 @@ struct Sending {
     /// Where the script is on the host, once it is there, and the comment that it asks for.
     placed: Option<(String, Option<String>)>,
     say: UnboundedSender<Progress>,
+    settled: bool,
+}
+
+impl Drop for Sending {
+    /// Who gives up half-way leaves it to the next one who looks into the outbox, without dying first.
+    fn drop(&mut self) {
+        if !self.settled {
+            let (record, token) = (self.record.clone(), self.token.clone());
+            std::thread::spawn(move || record.release(&token));
+        }
+    }
 }
 
 /// Why an attempt did not come to an end.
@@ -66,28 +70,15 @@ enum Trouble {
 }
 
 impl Sending {
-    /// Writes it down. A draft is its token and when it was confirmed.
     async fn begin(
         backend: Backend,
         record: Arc<Record>,
         mut submission: Submission,
-        draft: Option<(String, i64)>,
+        token: Option<String>,
         say: UnboundedSender<Progress>,
     ) -> Result<Self, Failure> {
-        let sent = draft.is_some();
-        let token = match draft {
-            Some((token, begun)) => {
-                let days = (jiff::Timestamp::now().as_second() - begun) / 86_400;
-                if days * 86_400 >= STALE {
-                    let what = format!("it was confirmed {days} days ago; whether it became a job cannot be found out any more");
-                    settle(&record, &token, Err(what.clone())).await;
-                    let failure = Failure::new(FailureKind::Conflict, submission.cluster.as_str(), what);
-                    return Err(failure.hint("Look for its output; if there is none, submit it again."));
-                }
-                token
-            }
-            None => new_token(),
-        };
+        let sent = token.is_some();
+        let token = token.unwrap_or_else(new_token);
         // The script as it is now is what was confirmed: what happens to the file later does not matter.
         if !sent && submission.text.is_none() && submission.place == Place::Here && backend.is_remote() {
             submission.text = read(&submission.path).await?;
@@ -96,7 +87,7 @@ impl Sending {
             let (record, token, submission) = (record.clone(), token.clone(), submission.clone());
             blocking(move || record.begin(&token, &submission)).await?;
         }
-        Ok(Self { backend, record, submission, token, sent, placed: None, say })
+        Ok(Self { backend, record, submission, token, sent, placed: None, say, settled: false })
     }
 
     fn step(&self, words: String) {
@@ -109,16 +100,16 @@ impl Sending {
             let failure = match self.attempt().await {
                 Ok((job, said)) => {
                     tracing::debug!(token = self.token, %job, again = self.sent, "submitted");
-                    settle(&self.record, &self.token, Ok(job.clone())).await;
+                    self.settle(Ok(job.clone())).await;
                     return Progress::Done(Receipt::Submitted { job, said });
                 }
                 Err(Trouble::Refused(failure)) => {
-                    settle(&self.record, &self.token, Err(failure.what.clone())).await;
+                    self.settle(Err(failure.what.clone())).await;
                     return Progress::Failed(failure);
                 }
                 Err(Trouble::Broken(failure)) if !self.sent => {
                     if !heals(failure.kind) || begun.elapsed() >= BEFORE {
-                        settle(&self.record, &self.token, Err(failure.what.clone())).await;
+                        self.settle(Err(failure.what.clone())).await;
                         return Progress::Failed(failure);
                     }
                     failure
@@ -126,8 +117,6 @@ impl Sending {
                 Err(Trouble::Broken(failure) | Trouble::Unsure(failure)) => {
                     self.sent = true;
                     if !heals(failure.kind) || begun.elapsed() >= AFTER {
-                        let (record, token) = (self.record.clone(), self.token.clone());
-                        let _ = blocking(move || record.leave(&token)).await;
                         let what = format!("it is not known whether the job was taken: {}", failure.what);
                         let hint = "qdeck has written it down and asks again at its next start; `qdeck outbox` shows it.";
                         return Progress::Failed(Failure::new(failure.kind, self.submission.cluster.as_str(), what).hint(hint));
@@ -208,12 +197,13 @@ impl Sending {
             },
         }
     }
-}
 
-/// Writes down what became of it. If this fails, the next start asks again and is told the same.
-async fn settle(record: &Arc<Record>, token: &str, result: Result<JobId, String>) {
-    let (record, token) = (record.clone(), token.to_owned());
-    let _ = blocking(move || record.settle(&token, result.as_ref().map_err(String::as_str))).await;
+    /// Writes down what became of it. If this fails, the next start asks again and is told the same.
+    async fn settle(&mut self, result: Result<JobId, String>) {
+        self.settled = true;
+        let (record, token) = (self.record.clone(), self.token.clone());
+        let _ = blocking(move || record.settle(&token, result.as_ref().map_err(String::as_str))).await;
+    }
 }
 
 /// Whether the same attempt may succeed a moment later.

@@ -12,8 +12,6 @@ pub struct Draft {
     pub token: String,
     /// What was confirmed.
     pub submission: Submission,
-    /// When, seconds since 1970 UTC.
-    pub begun: i64,
 }
 
 impl Record {
@@ -73,7 +71,7 @@ impl Record {
         self.with(|db, _, _| {
             db.execute("update outbox set owner = ?2, owner_since = ?3 where token = ?1 and state = 'open'", params![token, owner, since])?;
             db.query_row(
-                "select cluster, place, path, dir, args, options, script, begun from outbox where token = ?1 and state = 'open'",
+                "select cluster, place, path, dir, args, options, script from outbox where token = ?1 and state = 'open'",
                 [token],
                 |row| {
                     let place: Option<String> = row.get(1)?;
@@ -86,16 +84,21 @@ impl Record {
                         options: words(row.get(5)?),
                         text: row.get(6)?,
                     };
-                    Ok(Draft { token: token.to_owned(), submission, begun: row.get(7)? })
+                    Ok(Draft { token: token.to_owned(), submission })
                 },
             )
             .optional()
         })
     }
 
-    /// Its answer could not be had: another process, or this one later, may go on with it.
-    pub fn leave(&self, token: &str) -> Result<(), Failure> {
-        self.with(|db, _, _| db.execute("update outbox set owner = 0, owner_since = 0 where token = ?1", [token]).map(|_| ()))
+    /// This process does not work on it any more, though its answer is not known.
+    pub fn release(&self, token: &str) -> Result<(), Failure> {
+        let (pid, since) = me();
+        self.with(|db, _, _| {
+            let sql =
+                "update outbox set owner = 0, owner_since = 0 where token = ?1 and state = 'open' and owner = ?2 and owner_since = ?3";
+            db.execute(sql, params![token, pid, since]).map(|_| ())
+        })
     }
 
     /// Submissions whose answer is not known, the oldest first.
