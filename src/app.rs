@@ -173,7 +173,9 @@ impl App {
 
     /// Counts what an answer cost the scheduler that is looked at. Who could not be reached was not asked.
     fn count_calls(&mut self, query: &Query, result: &Result<Answer, Failure>) {
-        let Some(cluster) = query.cluster().filter(|cluster| self.active.as_ref() == Some(cluster)) else { return };
+        if query.cluster().is_none_or(|cluster| self.active.as_ref() != Some(cluster)) {
+            return;
+        }
         let Some(scheduler) = self.counted() else { return };
         let more = match result {
             Ok(Answer::Jobs(table)) => table.follow_ups,

@@ -104,10 +104,10 @@ impl App {
         }
         let mut words = Vec::new();
         if !told.is_empty() {
-            words.push(format!("Told of {} from now on.", some(&told)));
+            words.push(format!("You are told of {} from now on.", some(&told)));
         }
         if !untold.is_empty() {
-            words.push(format!("No longer told of {}.", some(&untold)));
+            words.push(format!("You are no longer told of {}.", some(&untold)));
         }
         if full {
             words.push(format!("No more than {MOST} jobs of others can be watched."));

@@ -101,7 +101,7 @@ fn somebody_else_s_job_is_told_of_when_it_is_watched() {
     }
     stage.answer(Query::Jobs { cluster: prod(), scope: Scope::All }, Ok(Answer::Jobs(Arc::new(table))));
     stage.keys("g W");
-    assert!(stage.screen(140, 40).contains("Told of job 40 from now on.") && stage.screen(140, 40).contains("◉ 40"));
+    assert!(stage.screen(140, 40).contains("You are told of job 40 from now on.") && stage.screen(140, 40).contains("◉ 40"));
     let detail = Query::Detail { cluster: prod(), job: JobId::new("40") };
     assert!(stage.app.wants().iter().any(|(q, c)| *q == detail && matches!(c, Cadence::Every(_))));
     let answer = |state| {
@@ -125,7 +125,7 @@ fn somebody_else_s_job_is_told_of_when_it_is_watched() {
     assert!(!stage.wants(|q| *q == detail), "nothing more is to be told");
     // One's own job can be left out, and taken in again.
     stage.keys("G W");
-    assert!(stage.screen(140, 40).contains("No longer told of job 101.") && stage.screen(140, 40).contains("⊘ 101"));
+    assert!(stage.screen(140, 40).contains("You are no longer told of job 101.") && stage.screen(140, 40).contains("⊘ 101"));
     stage.wait(60);
     hear(&mut stage, vec![change("101", "quiet", WAITS, JobState::Running)]);
     assert!(!stage.screen(140, 40).contains("quiet has started"));

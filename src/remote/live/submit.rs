@@ -125,7 +125,8 @@ impl Sending {
                 }
             };
             tracing::debug!(token = self.token, %failure, sent = self.sent, "not submitted yet");
-            self.step(format!("{}; asking what became of it", failure.what));
+            let next = if self.sent { "asking what became of it" } else { "trying again" };
+            self.step(format!("{}; {next}", failure.what));
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(10));
         }
