@@ -145,6 +145,7 @@ impl Sending {
             }
         };
         self.step("handing it to the scheduler".into());
+        tracing::debug!(token = self.token, "handing over");
         let submission = &self.submission;
         let handing = Handing {
             path: &path,
