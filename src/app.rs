@@ -2,11 +2,13 @@
 //!
 //! Pure and synchronous: no IO, no clock, no thread. Nothing here fails; a failure is something to show.
 
+mod calls;
 mod commands;
 mod header;
 mod intent;
 mod keys;
 mod layout;
+mod news;
 mod notices;
 mod overlays;
 mod panes;
@@ -22,14 +24,16 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::config::Refresh;
-use crate::model::{Answer, Chosen, ClusterId, Failure, JobId, Order, OutputKind, Query, Source};
+use crate::config::{Notify, Refresh};
+use crate::model::{Answer, Chosen, ClusterId, Failure, FailureKind, JobId, Order, OutputKind, Query, SchedulerKind, Source};
 use crate::protocol::{Clock, Effect, Event, KeyMap};
 use crate::ui::{Field, Theme};
 
+use calls::Calls;
 use commands::Running;
 use intent::Intent;
 use layout::{Layout, Pane};
+use news::Watch;
 use notices::{Notice, Notices};
 use overlays::Overlay;
 use panes::{Clusters, Jobs, Logs, Nodes};
@@ -48,6 +52,8 @@ pub struct Settings {
     pub columns: Option<Vec<Chosen>>,
     /// How the queue is sorted at first.
     pub order: Order,
+    /// How the user is told of jobs, besides the notices.
+    pub notify: Notify,
     /// The keys.
     pub keys: KeyMap,
     /// The colours.
@@ -88,6 +94,8 @@ pub struct App {
     /// Cut-off submissions that were gone on with, and those that the user was told of; by their tokens.
     finished: HashSet<String>,
     told: HashSet<String>,
+    watch: Watch,
+    calls: Calls,
     wipe: bool,
 }
 
@@ -117,6 +125,8 @@ impl App {
             running: Running::default(),
             finished: HashSet::new(),
             told: HashSet::new(),
+            watch: Watch::default(),
+            calls: Calls::default(),
             wipe: false,
         }
     }
@@ -126,6 +136,11 @@ impl App {
         let intents = match event {
             Event::Ticked(clock) => {
                 self.clock = clock;
+                if self.attention && !self.paused {
+                    self.calls.tick(clock.since_start);
+                } else {
+                    self.calls.forget();
+                }
                 Vec::new()
             }
             Event::Woken => Vec::new(),
@@ -162,8 +177,30 @@ impl App {
         Layout::new(self.size, self.focus, self.zoomed)
     }
 
+    /// The batch system whose calls are counted: what the list of clusters says, else what the queue's answer says.
+    fn counted(&self) -> Option<SchedulerKind> {
+        let cluster = self.active.as_ref()?;
+        let told = || self.store.jobs(cluster, self.jobs.scope())?.scheduler;
+        self.clusters.get(cluster).and_then(|cluster| cluster.scheduler).or_else(told)
+    }
+
+    /// Counts what an answer cost the scheduler that is looked at. Who could not be reached was not asked.
+    fn count_calls(&mut self, query: &Query, result: &Result<Answer, Failure>) {
+        if query.cluster().is_none_or(|cluster| self.active.as_ref() != Some(cluster)) {
+            return;
+        }
+        let Some(scheduler) = self.counted() else { return };
+        let more = match result {
+            Ok(Answer::Jobs(table)) => table.follow_ups,
+            Err(failure) if failure.kind == FailureKind::Unreachable => return,
+            _ => 0,
+        };
+        self.calls.made(self.clock.since_start, query.calls(scheduler) * (1 + more));
+    }
+
     fn answered(&mut self, query: Query, result: Result<Answer, Failure>) -> Vec<Intent> {
         let mut intents = Vec::new();
+        self.count_calls(&query, &result);
         match (&query, &result) {
             (Query::Log(source, _), _) => {
                 self.logs.heard(source, result);
@@ -183,6 +220,11 @@ impl App {
             _ => {}
         }
         let may_finish = matches!(query, Query::Outbox | Query::Jobs { .. });
+        match (&query, &result) {
+            (Query::Jobs { cluster, .. }, Ok(Answer::Jobs(table))) => intents.extend(self.changed(cluster, &table.changes)),
+            (Query::Detail { cluster, job }, result) => intents.extend(self.watched(cluster, job, result)),
+            _ => {}
+        }
         let (is_clusters, is_nodes) = (matches!(query, Query::Clusters(_) | Query::Locate(_)), result.is_ok().then(|| query.clone()));
         self.store.put(query, result, self.clock.since_start);
         if let Some(query) = is_nodes {

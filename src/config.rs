@@ -29,6 +29,8 @@ pub struct Config {
     pub refresh: Refresh,
     /// How the queue is shown.
     pub jobs: Jobs,
+    /// How one is told that jobs start and end, besides the notice at the corner of the screen.
+    pub notify: Notify,
     /// Keys that differ from the defaults: action → chord.
     pub keys: BTreeMap<String, String>,
     /// Name of the colour theme.
@@ -180,8 +182,43 @@ fn column(title: &str) -> Result<Column, String> {
     })
 }
 
+/// `notify:`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Notify {
+    /// Ring the terminal's bell.
+    pub bell: bool,
+    /// Have the terminal show a message (OSC 9, or OSC 777 where that is what it knows).
+    pub terminal: bool,
+    /// A program and its arguments, run without a shell; none runs nothing.
+    pub command: Vec<String>,
+    /// What is told in these ways.
+    pub on: Vec<Occasion>,
+    /// Go on looking at one's own jobs, once a minute, while the terminal is not looked at.
+    pub unfocused: bool,
+}
+
+impl Default for Notify {
+    fn default() -> Self {
+        let on = vec![Occasion::Started, Occasion::Ended, Occasion::Failed];
+        Self { bell: false, terminal: false, command: Vec::new(), on, unfocused: false }
+    }
+}
+
+/// What may be worth telling of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Occasion {
+    /// It began to run.
+    Started,
+    /// It ended, well or by somebody's will.
+    Ended,
+    /// It ended in a way that a person should look at.
+    Failed,
+}
+
 /// Every key of every section, for the nearest known one to a misspelt key.
-const KEYS: [&str; 23] = [
+const KEYS: [&str; 32] = [
     "read_only",
     "aws",
     "hosts",
@@ -205,6 +242,15 @@ const KEYS: [&str; 23] = [
     "dark",
     "columns",
     "sort",
+    "notify",
+    "bell",
+    "terminal",
+    "command",
+    "on",
+    "unfocused",
+    "started",
+    "ended",
+    "failed",
 ];
 
 impl Config {
@@ -269,6 +315,9 @@ impl Config {
                 return Err(wrong(format!("refresh: {key}: {seconds} is out of range"), hint));
             }
         }
+        if config.notify.command.first().is_some_and(String::is_empty) {
+            return Err(wrong("notify: command: the program has no name".into(), "Write a list: [notify-send, \"{text}\"]."));
+        }
         let mut names: Vec<&str> = config.hosts.iter().map(|host| host.name.as_str()).collect();
         names.sort_unstable();
         if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
@@ -323,18 +372,23 @@ mod tests {
     fn the_issue_s_own_example_is_understood() {
         let text = "aws: {profiles: [a, b], regions: [eu-west-1]}\nhosts: [{name: lab, ssh: me@lab, scheduler: slurm}]\n\
                     clusters: {demo: {ssh: rig, user: ec2-user, key: ~/.ssh/k.pem}}\nssh: {config_file: /tmp/c}\n\
-                    refresh: {jobs: 5, nodes: 10, clusters: 30}\nkeys: {launch: ctrl-n}\ntheme: light\n";
+                    refresh: {jobs: 5, nodes: 10, clusters: 30}\nkeys: {launch: ctrl-n}\ntheme: light\n\
+                    notify: {bell: true, terminal: true, command: [notify-send, \"{name} {state}\"], on: [started, ended, failed]}\n";
         let config = Config::parse(text, "c").unwrap();
         assert_eq!(config.hosts[0].scheduler, Some(Scheduler::Slurm));
         assert_eq!(config.clusters["demo"].ssh.as_deref(), Some("rig"));
         assert_eq!(config.theme(false), Theme::Light);
         assert_eq!(config.theme(true), Theme::Mono);
+        assert!(config.notify.bell && !config.notify.unfocused && config.notify.command.len() == 2 && config.notify.on.len() == 3);
     }
 
     #[test]
     fn mistakes_are_located_and_the_nearest_setting_is_named() {
         let said = wrong("aws:\n  profile: [a]\n");
         assert!(said.contains("config.yaml:2:3") && said.contains("nearest is `profiles`"), "{said}");
+        assert!(wrong("notify: {bel: true}\n").contains("nearest is `bell`"));
+        assert!(wrong("notify: {command: [\"\"]}\n").contains("no name"));
+        assert!(wrong("notify: {on: [begun]}\n").contains("config.yaml:1"));
         assert!(wrong("theme: pink\n").contains("no theme `pink`"));
         assert!(wrong("keys: {lunch: x}\n").contains("nearest is `launch`"));
         assert!(wrong("refresh: {jobs: 0}\n").contains("out of range"));

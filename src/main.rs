@@ -83,7 +83,7 @@ fn application(arguments: &Arguments, config: Config, demo: Option<Demo>, runtim
     let keys = KeyMap::with(&config.keys).map_err(|error| color_eyre::eyre::eyre!(error))?;
     let theme = config.theme(std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()));
     let folder = std::env::current_dir().map_or_else(|_| "/".to_owned(), |path| path.display().to_string());
-    let refresh = config.refresh.clone();
+    let (refresh, notify) = (config.refresh.clone(), config.notify.clone());
     let read_only = config.read_only || arguments.read_only;
     let (columns, order) = (config.jobs.columns.clone(), config.jobs.sort);
     // The terminal comes first: the first frame waits for nobody.
@@ -94,8 +94,7 @@ fn application(arguments: &Arguments, config: Config, demo: Option<Demo>, runtim
         sources,
         cluster: arguments.cluster.clone().or_else(|| is_demo.then(|| "prod".to_owned())),
         refresh,
-        columns,
-        order,
+    columns, notify, order,
         keys,
         theme,
         folder,

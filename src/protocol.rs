@@ -132,6 +132,17 @@ pub enum Effect {
     HandOver(HandOver),
     /// Put text into the user's clipboard.
     Copy(String),
+    /// Ring the terminal's bell.
+    Bell,
+    /// Have the terminal show a message outside of its own window. The text holds no control characters.
+    Post(String),
+    /// Run a command of the user's own beside us, without a shell: its words, and variables for its environment.
+    Hook {
+        /// The program and its arguments.
+        words: Vec<String>,
+        /// Names and values.
+        variables: Vec<(String, String)>,
+    },
     /// Leave.
     Quit,
 }

@@ -3,10 +3,12 @@
 //! Knows nothing of what the application shows or why; it carries events in, effects out and frames to the terminal.
 
 mod handover;
+mod hook;
 mod input;
 mod pen;
 pub mod screen;
 mod tasks;
+mod toll;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -66,6 +68,11 @@ pub async fn run<S: Stream<Item = Event> + Unpin>(mut app: App, remote: Arc<dyn 
             },
             signal = signals.next() => match signal {
                 input::Signal::Leave | input::Signal::Interrupt => break,
+                input::Signal::Stop => {
+                    screen.leave().await;
+                    input::stop();
+                    continue
+                }
                 input::Signal::Continue => {
                     if screen.enter() {
                         let (width, height) = screen.size();
@@ -101,6 +108,8 @@ pub async fn run<S: Stream<Item = Event> + Unpin>(mut app: App, remote: Arc<dyn 
             match effect {
                 Effect::Copy(text) => screen.copy(&text),
                 Effect::HandOver(handed) => errand = Some(handed),
+                Effect::Bell => screen.ring(),
+                Effect::Post(text) => screen.post(&text),
                 effect => tasks.carry_out(effect),
             }
         }

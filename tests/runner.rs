@@ -27,13 +27,25 @@ impl Machine {
     }
 
     fn qdeck(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_qdeck"));
         command
             .env_clear()
             .env("PATH", self.dir.path().join("bin"))
             .env("HOME", self.dir.path())
             .env("XDG_STATE_HOME", self.dir.path().join("state"));
-        command.env("USER", "me").arg("--cluster").arg("local").args(args).output().unwrap()
+        command.env("USER", "me").arg("--cluster").arg("local").args(args);
+        command
+    }
+
+    /// How many submissions the record holds in this state.
+    fn recorded(&self, state: &str) -> u32 {
+        let path = self.dir.path().join("state/qdeck/record.sqlite");
+        let Ok(db) = rusqlite::Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY) else { return 0 };
+        db.query_row("select count(*) from outbox where state = ?1", [state], |row| row.get(0)).unwrap_or(0)
     }
 
     #[track_caller]
@@ -207,4 +219,44 @@ fn arrays_run_task_by_task() {
         machine.until(&id, "COMPLETED");
         assert_eq!(machine.say(&["logs", &id]), format!("task {task}"));
     }
+}
+
+#[test]
+fn a_killed_submission_is_finished_whole_and_once() {
+    let machine = Machine::new();
+    let ran = machine.dir.path().join("ran");
+    let mut finished = 0;
+    for n in 1..=12_u64 {
+        let path = machine.dir.path().join(format!("n{n}.sh"));
+        // The tasks of an array come together or not at all.
+        let text = format!("#!/bin/sh\n#SBATCH --array=0-3 -o none-%a\necho {n} $SLURM_ARRAY_TASK_ID >>{}\n", ran.display());
+        std::fs::write(&path, text).unwrap();
+        let known = || machine.recorded("open") + machine.recorded("done");
+        let before = known();
+        let mut child = machine.command(&["submit", &path.display().to_string()]).stdout(std::process::Stdio::null()).spawn().unwrap();
+        let begun = Instant::now();
+        while known() == before {
+            assert!(begun.elapsed() < Duration::from_secs(30), "it was never written down");
+        }
+        std::thread::sleep(Duration::from_micros(n * 431 % 3_000));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        finished += machine.recorded("open");
+        machine.say(&["outbox", "--finish"]);
+        assert_eq!(machine.recorded("open"), 0);
+    }
+    assert!(finished >= 3, "too few were killed in time: {finished}");
+    let mut expected: Vec<String> = (1..=12).flat_map(|n| (0..4).map(move |t| format!("{n} {t}"))).collect();
+    expected.sort();
+    let lines = || {
+        let mut lines: Vec<String> = std::fs::read_to_string(&ran).unwrap_or_default().lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    let begun = Instant::now();
+    while machine.jobs().iter().any(|job| job["state"] != "COMPLETED") {
+        assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", machine.jobs());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(lines(), expected);
 }

@@ -8,7 +8,7 @@ use super::App;
 use super::layout::Pane;
 use super::panes::Look;
 use super::verbs;
-use crate::model::{ClusterKind, Link, Query};
+use crate::model::{ClusterKind, Link, Query, SchedulerKind};
 use crate::protocol::Action;
 use crate::ui::{Tone, put, width};
 
@@ -35,7 +35,7 @@ impl App {
             if active.is_none_or(|c| c.kind != ClusterKind::Local) {
                 right.extend(self.link_words(look));
             }
-            let who = active.and_then(|c| c.scheduler).map_or("jobs", |s| s.word());
+            let who = self.counted().map_or("jobs", |s| s.word());
             let questions = [
                 (who, Query::Jobs { cluster: cluster.clone(), scope: self.jobs.scope() }, self.settings.refresh.jobs),
                 ("nodes", Query::Nodes(cluster.clone()), self.settings.refresh.nodes),
@@ -53,6 +53,11 @@ impl App {
                     right.push(part);
                 }
             }
+        }
+        if let (Some(rate), Some(scheduler)) = (self.calls.rate(), self.counted()) {
+            // What is counted: with Slurm what slurmctld counts itself, with others the commands that ask.
+            let unit = if scheduler == SchedulerKind::Slurm { "RPC/min" } else { "calls/min" };
+            right.push(vec![(format!("{rate} {unit}"), look.style(Tone::Dim))]);
         }
         right.push(vec![(look.local(self.clock.wall, "%H:%M "), look.style(Tone::Plain))]);
         let mut x = row.x;

@@ -1,5 +1,6 @@
 //! What a pane or an overlay wants to happen beyond itself. Only [`App`](super::App) carries it out.
 
+use super::news::Watched;
 use super::notices::Notice;
 use super::overlays::Overlay;
 use crate::model::{Chosen, ClusterId, Command, LogSource};
@@ -24,6 +25,8 @@ pub(super) enum Intent {
     Watch(LogSource, String),
     /// Show these columns of the queue; `None` is squeue's own.
     Columns(Option<Vec<Chosen>>),
+    /// Be told of these jobs of a cluster, or no longer.
+    Heed(ClusterId, Vec<Watched>),
     /// Tell the user.
     Note(Notice),
 }

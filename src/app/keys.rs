@@ -197,7 +197,9 @@ impl App {
             }
             Action::Script | Action::Rerun | Action::RerunFailed | Action::Attach => self.act_in(Pane::Jobs, action),
             // The verbs on a job mean the selected job wherever the focus is, for the palette and for other panes' keys.
-            Action::Cancel | Action::Fetch | Action::Everyone | Action::ShowLog | Action::OtherOutput => self.act_in(Pane::Jobs, action),
+            Action::Cancel | Action::Fetch | Action::Everyone | Action::ShowLog | Action::OtherOutput | Action::WatchJob => {
+                self.act_in(Pane::Jobs, action)
+            }
             Action::Mark | Action::MarkRange | Action::MarkAll | Action::Expand | Action::Collapse | Action::Columns => {
                 self.act_in(Pane::Jobs, action)
             }
@@ -303,6 +305,10 @@ impl App {
                     self.aimed = self.selected_job();
                 }
                 Intent::Columns(columns) => self.jobs.set_columns(columns),
+                Intent::Heed(cluster, jobs) => {
+                    let notice = self.toggle_watch(&cluster, &jobs);
+                    self.note(notice);
+                }
                 Intent::Note(notice) => self.note(notice),
             }
         }

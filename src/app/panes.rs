@@ -17,6 +17,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
+use super::news::Watch;
 use super::store::{Slot, Store};
 use crate::config::Refresh;
 use crate::model::{ClusterId, Failure, FailureKind};
@@ -38,6 +39,8 @@ pub(super) struct Look<'a> {
     pub(super) folder: &'a str,
     /// Columns and rows of the whole screen.
     pub(super) size: (u16, u16),
+    /// Which jobs are watched, or not: rows bear its sign.
+    pub(super) watch: &'a Watch,
 }
 
 impl Look<'_> {

@@ -62,6 +62,7 @@ impl App {
         self.nodes.turn_to(self.store.nodes(&cluster).cloned());
         self.logs.watch(None, String::new(), self.clock.since_start);
         self.active = Some(cluster);
+        self.calls.forget();
     }
 
     /// What to show at once of the active cluster: what is already known of its queue.

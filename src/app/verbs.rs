@@ -13,6 +13,7 @@ pub(super) use nodes::on_nodes;
 pub(super) use tree::{Leaf, Tree};
 
 use super::intent::Intent;
+use super::news::Watched;
 use super::notices::Notice;
 use super::overlays::{Ask, Asking, Confirm, FetchForm, JobSheet, Purpose, Signals, Then, VerbMenu, Why};
 use crate::model::duration::slurm;
@@ -50,6 +51,13 @@ pub(super) fn on_jobs(action: Action, cluster: &ClusterId, targets: &[Target<'_>
         Action::Copy => {
             let ids: Vec<&str> = targets.iter().map(|target| target.id.as_str()).collect();
             vec![Intent::Effect(Effect::Copy(ids.join(" ")))]
+        }
+        Action::WatchJob => {
+            let watched = |target: &Target<'_>| {
+                let (name, user) = (target.job.name().to_owned(), target.job.user().to_owned());
+                Watched { job: target.id.clone(), name, user, state: target.job.state() }
+            };
+            vec![Intent::Heed(cluster.clone(), targets.iter().map(watched).collect())]
         }
         Action::ShowLog => vec![Intent::Do(Action::FocusLogs)],
         Action::OtherOutput => vec![Intent::Do(Action::LogOther)],

@@ -49,6 +49,7 @@ impl App {
             paused: self.paused,
             folder: &self.settings.folder,
             size: self.size,
+            watch: &self.watch,
         }
     }
 

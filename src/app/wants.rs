@@ -4,10 +4,16 @@ use std::time::Duration;
 
 use super::App;
 use super::layout::Pane;
-use crate::model::{Cadence, LogStart, Query, SchedulerKind, Source};
+use crate::model::{Cadence, LogStart, Query, SchedulerKind, Scope, Source};
 
 /// How much of a log's end is read when it is opened.
 pub(super) const TAIL: LogStart = LogStart::Last(256 * 1024);
+
+/// Seconds between two questions for one's own jobs while the jobs pane is out of sight, and while the terminal is not looked at.
+const HIDDEN: f64 = 15.0;
+const RESTING: f64 = 60.0;
+/// Seconds between two questions for a watched job of somebody else's.
+const WATCHED: f64 = 30.0;
 
 impl App {
     /// The questions that should be open now, each with how fresh its answer must be.
@@ -32,6 +38,12 @@ impl App {
         }
         if let Some(cluster) = &self.active {
             wants.push((Query::Link(cluster.clone()), Cadence::Follow));
+            let resting = !self.attention && !self.paused && self.settings.notify.unfocused;
+            if resting || asking && layout.area(Pane::Jobs).is_none() {
+                // Out of sight, one's own jobs are asked for seldom: what happens to them is told all the same.
+                let seldom = if resting { RESTING } else { HIDDEN };
+                wants.push((Query::Jobs { cluster: cluster.clone(), scope: Scope::Mine }, every(refresh.jobs.max(seldom))));
+            }
             if asking && layout.area(Pane::Jobs).is_some() {
                 // The embedded runner is nobody else's: asking it costs a look at some files.
                 let own = self.clusters.get(cluster).is_some_and(|c| c.scheduler == Some(SchedulerKind::Runner));
@@ -41,6 +53,9 @@ impl App {
             if asking && layout.area(Pane::Nodes).is_some() {
                 wants.push((Query::Nodes(cluster.clone()), every(refresh.nodes)));
             }
+        }
+        if asking || !self.paused && self.settings.notify.unfocused {
+            wants.extend(self.watch.asked().map(|query| (query, every(if asking { WATCHED } else { RESTING }))));
         }
         if layout.area(Pane::Logs).is_some()
             && let Some(source) = self.logs.wanted(self.clock.since_start)

@@ -107,7 +107,7 @@ async fn carry_out(arguments: &Arguments, verb: &Verb, config: &Config, remote: 
             change::history(arguments.json, remote, cluster().await?, text.as_deref(), state.as_deref(), *days, *everyone).await
         }
         Verb::Audit => change::audit(arguments.json, remote).await,
-        Verb::Outbox { finish } => change::outbox(arguments.json, remote, *finish).await,
+        Verb::Outbox { finish } => change::outbox(arguments.json, remote, sources, *finish).await,
         Verb::Logs { what, follow, stderr } => {
             logs::print(remote, cluster().await?, &logs::Wanted { what, follow: *follow, stderr: *stderr }).await
         }

@@ -4,11 +4,11 @@ use std::io::Write;
 
 use serde_json::{Value, json};
 
-use super::{print, run};
+use super::{choose, print, run};
 use crate::model::duration::slurm;
 use crate::model::text::clean;
 use crate::model::{
-    Again, Answer, ClusterId, Command, Failure, FailureKind, JobChange, JobId, JobState, NodeChange, Past, Query, Recall, Receipt,
+    Again, Answer, ClusterId, Command, Failure, FailureKind, JobChange, JobId, JobState, NodeChange, Past, Query, Recall, Receipt, Source,
 };
 use crate::remote::Remote;
 
@@ -185,20 +185,33 @@ fn one(past: &Past) -> Value {
     })
 }
 
-pub(super) async fn outbox(json: bool, remote: &dyn Remote, finish: bool) -> Result<(), Failure> {
+pub(super) async fn outbox(json: bool, remote: &dyn Remote, sources: &[Source], finish: bool) -> Result<(), Failure> {
     let Answer::Outbox(unsent) = remote.ask(Query::Outbox).await? else { return Ok(()) };
     if finish {
-        let mut worst = Ok(());
+        // A cluster can be reached once it was listed; AWS is asked only where nobody nearer knows it.
+        let (mut known, fixed) = choose::clusters(remote, &[Source::Fixed]).await;
+        let mut last = fixed.into_iter().next();
+        if unsent.iter().any(|one| known.iter().all(|cluster| cluster.id != one.cluster)) {
+            let others: Vec<Source> = sources.iter().filter(|source| **source != Source::Fixed).cloned().collect();
+            let (more, failures) = choose::clusters(remote, &others).await;
+            known.extend(more);
+            last = failures.into_iter().next().or(last);
+        }
         for one in unsent.into_iter().filter(|one| !one.busy) {
             let command = Command::Finish { cluster: one.cluster.clone(), token: one.token };
+            // What is wrong with one is no reason to leave the others where they are.
             match run::run(remote, command).await {
                 Ok(Receipt::Submitted { job, said }) => submitted(json, &job, &said)?,
                 Ok(_) => {}
-                // One that cannot be finished keeps no other from it.
-                Err(failure) => worst = Err(Failure { what: format!("{}: {}", one.name, failure.what), ..failure }),
+                Err(failure) => {
+                    let failure = Failure { what: format!("{}: {}", one.name, failure.what), ..failure };
+                    if let Some(before) = last.replace(failure) {
+                        let _ = writeln!(std::io::stderr(), "qdeck: {before}");
+                    }
+                }
             }
         }
-        return worst;
+        return last.map_or(Ok(()), Err);
     }
     if json {
         let all = unsent.iter().map(

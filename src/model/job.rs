@@ -208,6 +208,8 @@ pub struct JobTable {
     pub past: Vec<(String, u32, u32)>,
     /// What can be done on this very cluster, where its host told; else its scheduler's kind says.
     pub verbs: Option<Verbs>,
+    /// Further questions to the scheduler that this answer took: how jobs ended that had left the queue.
+    pub follow_ups: u32,
 }
 
 impl JobTable {

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    Again, Cluster, ClusterId, Deed, FileEntry, JobDetail, JobId, JobTable, Link, LogEvent, LogHit, LogPlace, LogSource, LogStream,
-    NodeTable, Past, Place, Preview, Recall, Unsent, Why,
+    Again, Cluster, ClusterId, Deed, FileEntry, JobDetail, JobId, JobTable, Link, LogEvent, LogHit, LogPlace, LogSource, LogStream, NodeTable, Past, Place, Preview, Recall, SchedulerKind, Unsent, Why,
 };
 
 /// Somebody who knows clusters.
@@ -148,6 +147,25 @@ pub enum Query {
 }
 
 impl Query {
+    /// How many calls to the scheduler one answer takes: with Slurm RPCs as `sdiag` counts them, with others commands. 0 where it is not asked.
+    pub fn calls(&self, scheduler: SchedulerKind) -> u32 {
+        let (slurm, other) = match self {
+            // squeue and scontrol ask for the partitions or the federation besides.
+            Self::Jobs { .. } | Self::Nodes(_) | Self::Detail { .. } => (2, 1),
+            Self::Examine { .. } => (4, 1),
+            Self::Why { .. } => (11, 1),
+            Self::Again { .. } | Self::Shell { .. } => (3, 1),
+            Self::History { .. } => (0, 1),
+            Self::Clusters(_) | Self::Locate(_) | Self::Link(_) | Self::Outbox | Self::Audit | Self::Streams(_) => (0, 0),
+            Self::Log(..) | Self::LogRange { .. } | Self::LogFind { .. } | Self::Folder { .. } | Self::Preview { .. } => (0, 0),
+        };
+        match scheduler {
+            SchedulerKind::Slurm => slurm,
+            SchedulerKind::GridEngine | SchedulerKind::Pbs => other,
+            SchedulerKind::Runner => 0,
+        }
+    }
+
     /// The cluster that it is about; `None` where it is about this machine or about no cluster.
     pub fn cluster(&self) -> Option<&ClusterId> {
         let at = |place| match place {

@@ -91,7 +91,11 @@ impl Demo {
         }
         let work = move || match query {
             Query::Nodes(_) => Ok(Answer::Nodes(Arc::new(self.with_world(|w| answers::nodes(w))))),
-            Query::Jobs { scope, .. } => Ok(Answer::Jobs(Arc::new(self.with_world(|w| answers::jobs(w, scope == Scope::Mine))))),
+            Query::Jobs { scope, .. } => Ok(Answer::Jobs(Arc::new(self.with_world(|w| {
+                let mut table = answers::jobs(w, scope == Scope::Mine);
+                table.changes = past::changes(w, scope == Scope::Mine, &table);
+                table
+            })))),
             Query::Detail { job, .. } => self.with_world(|w| answers::detail(w, &job)).map(Answer::Detail),
             Query::Examine { job, .. } => self.with_world(|w| past::examine(w, &job)).map(Answer::Detail),
             Query::Shell { door, .. } => self.with_world(|w| past::shell(w, &door)).map(Answer::Shell),

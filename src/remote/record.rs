@@ -13,7 +13,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use rusqlite::Connection;
 
-use crate::model::{ClusterId, Failure, FailureKind, JobState};
+use crate::model::{Change, ClusterId, Failure, FailureKind, JobState};
 
 pub use outbox::{Draft, Taken};
 
@@ -36,8 +36,10 @@ pub struct Record {
 struct Inner {
     connection: Option<Connection>,
     clusters: HashMap<ClusterId, Known>,
-    /// Who the login user is, as the queue of one's own jobs tells.
+    /// Who the login user is, as the queue of one's own jobs tells; empty while that queue was empty.
     users: HashMap<ClusterId, String>,
+    /// What changed and has not been told yet: an answer that nobody waits for any more loses none of it.
+    news: HashMap<ClusterId, Vec<Change>>,
 }
 
 impl Record {
@@ -52,6 +54,11 @@ impl Record {
     /// A record in the file at `path`, which is made when it is first needed.
     pub fn at(path: PathBuf) -> Self {
         Self { path, inner: Mutex::default() }
+    }
+
+    /// What changed about a cluster's jobs since this was last asked.
+    pub fn news(&self, cluster: &ClusterId) -> Vec<Change> {
+        self.inner().news.remove(cluster).unwrap_or_default()
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {

@@ -5,6 +5,7 @@
 mod array;
 mod dispatch;
 mod machine;
+mod once;
 mod state;
 mod supervise;
 
@@ -218,9 +219,13 @@ impl Runner {
         let limit = directives.array.as_deref().and_then(|a| a.split_once('%')).and_then(|(_, n)| n.parse().ok());
         let lock = state::lock(&self.dir)?;
         // Asked again, the same submission is the same job.
-        if let Some(known) = state::load(&self.dir)?.jobs.iter().find(|entry| !token.is_empty() && entry.spec.token == token) {
-            return Ok((JobId::new(known.spec.number.to_string()), String::new()));
+        if let Some(number) = once::number(&self.dir, token) {
+            once::show(&self.dir, number)?;
+            drop(lock);
+            let _ = dispatch::dispatch(&self.dir, &self.program);
+            return Ok((JobId::new(number.to_string()), String::new()));
         }
+        once::sweep(&self.dir)?;
         let number = state::next(&self.dir)?;
         let user = machine::user();
         let work = work_dir.display().to_string();
@@ -260,10 +265,13 @@ impl Runner {
                 time_limit: directives.time_limit,
                 submitted: machine::now(),
             };
-            state::create(&self.dir, &spec, &bytes)?;
+            state::draft(&self.dir, &spec, &bytes)?;
         }
+        once::decide(&self.dir, token, number)?;
+        once::show(&self.dir, number)?;
         drop(lock);
-        dispatch::dispatch(&self.dir, &self.program)?;
+        // It is in the queue: what keeps it from starting is told to whoever looks at the queue.
+        let _ = dispatch::dispatch(&self.dir, &self.program);
         Ok((JobId::new(number.to_string()), String::new()))
     }
 

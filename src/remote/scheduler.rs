@@ -130,6 +130,8 @@ pub enum Sent {
     Taken(JobId, String),
     /// Nobody can tell yet: ask again with the same token.
     Unsure(String),
+    /// This attempt sent nothing; whether an earlier one did is not known here.
+    Unsent(Failure),
 }
 
 fn unsupported<T>(kind: SchedulerKind, what: &str) -> Ask<T> {

@@ -11,7 +11,7 @@ use rustix::process::{Pid, kill_process};
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use tokio::process::{Child, Command};
 
-use super::input::{Signal, Signals};
+use super::input::{Signal, Signals, stop};
 use super::screen::LEAVE;
 use crate::model::{Failure, FailureKind};
 use crate::protocol::{HandOver, Program};
@@ -95,6 +95,7 @@ async fn wait(child: &mut Child, signals: &mut Signals) -> (Option<ExitStatus>, 
             signal = signals.next() => match signal {
                 // They went to the whole group in front of the terminal: the program does with them what it likes.
                 Signal::Interrupt | Signal::Continue => {}
+                Signal::Stop => stop(),
                 Signal::Leave => {
                     if let Some(pid) = child.id().and_then(|id| Pid::from_raw(id.cast_signed())) {
                         let _ = kill_process(pid, rustix::process::Signal::HUP);

@@ -71,8 +71,15 @@ pub(super) enum Signal {
     Leave,
     /// The same, unless another program has the terminal: then Ctrl-C and Ctrl-\ were meant for it.
     Interrupt,
+    /// Stop, as a shell's job control has it.
+    Stop,
     /// We were stopped and go on: the terminal is not as we left it.
     Continue,
+}
+
+/// Stops this program until somebody lets it go on. Nothing is asked meanwhile: there is nobody to ask.
+pub(super) fn stop() {
+    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP);
 }
 
 /// The signals that we obey.
@@ -85,6 +92,7 @@ impl Signals {
             (SignalKind::hangup(), Signal::Leave),
             (SignalKind::interrupt(), Signal::Interrupt),
             (SignalKind::quit(), Signal::Interrupt),
+            (SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw()), Signal::Stop),
             (SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()), Signal::Continue),
         ];
         Self(kinds.into_iter().filter_map(|(kind, meaning)| signal(kind).ok().map(|s| (s, meaning))).collect())

@@ -126,6 +126,16 @@ impl Screen {
         }
     }
 
+    /// Waits a moment for what is on its way: a terminal that takes no bytes must not keep us.
+    fn flush(&self) {
+        for _ in 0..20 {
+            if self.is_ready() || self.writer.as_ref().is_none_or(std::thread::JoinHandle::is_finished) {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Draws a frame: only the cells that differ from the last one are sent.
     pub fn draw(&mut self, view: impl FnOnce(&mut Buffer)) {
         self.back.reset();
@@ -146,6 +156,16 @@ impl Screen {
         }
     }
 
+    /// Rings the bell.
+    pub fn ring(&mut self) {
+        self.send(b"\x07".to_vec());
+    }
+
+    /// Has the terminal show a message outside of its own window. The text must hold no control characters.
+    pub fn post(&mut self, text: &str) {
+        self.send(posted(text, |name| std::env::var(name).unwrap_or_default()));
+    }
+
     fn send(&mut self, bytes: Vec<u8>) {
         self.waiting.fetch_add(1, Ordering::AcqRel);
         let _ = self.bytes.send(bytes);
@@ -158,13 +178,36 @@ impl Drop for Screen {
             return;
         }
         self.send(LEAVE.to_vec());
-        // A terminal that takes no bytes must not keep us from leaving.
-        for _ in 0..20 {
-            if self.is_ready() || self.writer.as_ref().is_none_or(std::thread::JoinHandle::is_finished) {
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        self.flush();
         let _ = terminal::disable_raw_mode();
+    }
+}
+
+/// The sequence for a message, as the terminal that `variable` tells of knows it. Multiplexers hand on what is wrapped for them.
+fn posted(text: &str, variable: impl Fn(&str) -> String) -> Vec<u8> {
+    let term = variable("TERM");
+    let titled = term.starts_with("foot") || term.starts_with("rxvt") || !variable("VTE_VERSION").is_empty();
+    // Between the parts of the titled form stands a semicolon.
+    let sequence = if titled { format!("\x1b]777;notify;qdeck;{}\x1b\\", text.replace(';', ",")) } else { format!("\x1b]9;{text}\x1b\\") };
+    if variable("TMUX").is_empty() {
+        return sequence.into_bytes();
+    }
+    format!("\x1bPtmux;{}\x1b\\", sequence.replace('\x1b', "\x1b\x1b")).into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_takes_the_form_that_the_terminal_knows() {
+        let of = |set: &[(&str, &str)]| {
+            let bytes = posted("a;b", |name| set.iter().find(|(k, _)| *k == name).map_or_else(String::new, |(_, v)| (*v).to_owned()));
+            String::from_utf8(bytes).unwrap()
+        };
+        assert_eq!(of(&[("TERM", "xterm-256color")]), "\x1b]9;a;b\x1b\\");
+        assert_eq!(of(&[("TERM", "foot")]), "\x1b]777;notify;qdeck;a,b\x1b\\");
+        assert_eq!(of(&[("VTE_VERSION", "7200")]), of(&[("TERM", "rxvt-unicode")]));
+        assert_eq!(of(&[("TMUX", "/tmp/x")]), "\x1bPtmux;\x1b\x1b]9;a;b\x1b\x1b\\\x1b\\");
     }
 }

@@ -8,14 +8,14 @@ use futures::StreamExt;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 
+use super::hook::Hooks;
+use super::toll::Tolls;
 use crate::model::{Arrangement, Cadence, Query, Wish};
 use crate::protocol::{CommandId, Effect, Event};
 use crate::remote::Remote;
 
 /// A failing question is asked again after at most this long.
 const LONGEST: Duration = Duration::from_secs(60);
-/// No more than one part in so many of the time is spent inside somebody's scheduler.
-const SHARE: u32 = 5;
 
 /// Ends its task when dropped.
 struct Task(JoinHandle<()>);
@@ -39,6 +39,9 @@ pub(super) struct Tasks {
     open: HashMap<Query, Open>,
     /// When each question was last answered: one that is wanted again soon keeps its rhythm.
     answered: Arc<std::sync::Mutex<HashMap<Query, Instant>>>,
+    /// What each cluster's scheduler has been asked lately, by whichever question.
+    tolls: Tolls,
+    hooks: Hooks,
     commands: HashMap<CommandId, Task>,
     wishes: watch::Sender<Option<Wish>>,
     _arranger: Task,
@@ -48,7 +51,17 @@ impl Tasks {
     pub(super) fn new(remote: Arc<dyn Remote>, events: mpsc::Sender<Event>) -> Self {
         let (wishes, wished) = watch::channel(None);
         let arranger = Task(tokio::spawn(arrange(wished, events.clone())));
-        Self { remote, events, open: HashMap::new(), answered: Arc::default(), commands: HashMap::new(), wishes, _arranger: arranger }
+        Self {
+            remote,
+            events,
+            open: HashMap::new(),
+            answered: Arc::default(),
+            tolls: Tolls::default(),
+            hooks: Hooks::default(),
+            commands: HashMap::new(),
+            wishes,
+            _arranger: arranger,
+        }
     }
 
     /// Drops the questions that are not wanted any more and asks those that are new.
@@ -68,19 +81,25 @@ impl Tasks {
     }
 
     fn poll(&self, query: Query, interval: Option<Duration>, again: Arc<Notify>) -> impl Future<Output = ()> + 'static {
-        let (remote, events, answered) = (self.remote.clone(), self.events.clone(), self.answered.clone());
+        let (remote, events, answered, tolls) = (self.remote.clone(), self.events.clone(), self.answered.clone(), self.tolls.clone());
         async move {
             let last = answered.lock().ok().and_then(|map| map.get(&query).copied());
+            let mut hurried = false;
             if let (Some(interval), Some(last)) = (interval, last) {
                 let rest = interval.saturating_sub(last.elapsed());
-                tokio::select! { () = tokio::time::sleep(rest) => {}, () = again.notified() => {} }
+                hurried = tokio::select! { () = tokio::time::sleep(rest) => false, () = again.notified() => true };
             }
             let mut failures = 0;
             loop {
+                // What is asked by itself waits its turn; what the user asks for does not.
+                if interval.is_some() && !hurried {
+                    tokio::select! { () = tolls.turn(&query) => {}, () = again.notified() => {} }
+                }
                 let begun = Instant::now();
                 let result = remote.ask(query.clone()).await;
                 let took = begun.elapsed();
                 failures = if result.is_ok() { 0 } else { failures + 1 };
+                let shared = tolls.paid(&query, begun, took, result.as_ref().err(), failures);
                 if let Ok(mut map) = answered.lock() {
                     map.insert(query.clone(), Instant::now());
                 }
@@ -89,8 +108,8 @@ impl Tasks {
                 }
                 match interval {
                     Some(interval) => {
-                        let pause = (interval * 2_u32.pow(failures.min(6))).min(LONGEST.max(interval)).max(took * (SHARE - 1));
-                        tokio::select! { () = tokio::time::sleep(pause) => {}, () = again.notified() => {} }
+                        let pause = (interval * 2_u32.pow(failures.max(shared).min(6))).min(LONGEST.max(interval));
+                        hurried = tokio::select! { () = tokio::time::sleep(pause) => false, () = again.notified() => true };
                     }
                     None => again.notified().await,
                 }
@@ -113,8 +132,9 @@ impl Tasks {
     pub(super) fn carry_out(&mut self, effect: Effect) {
         match effect {
             Effect::Run(id, command) => {
-                let (remote, events) = (self.remote.clone(), self.events.clone());
+                let (remote, events, tolls) = (self.remote.clone(), self.events.clone(), self.tolls.clone());
                 let task = tokio::spawn(async move {
+                    let _paying = tolls.paying(&command);
                     let mut stream = remote.run(command);
                     while let Some(progress) = stream.next().await {
                         if events.send(Event::Progressed { id, progress }).await.is_err() {
@@ -143,7 +163,8 @@ impl Tasks {
                     let _ = events.send(Event::Woken).await;
                 });
             }
-            Effect::Copy(_) | Effect::HandOver(_) | Effect::Quit => {}
+            Effect::Hook { words, variables } => self.hooks.run(words, variables),
+            Effect::Copy(_) | Effect::HandOver(_) | Effect::Bell | Effect::Post(_) | Effect::Quit => {}
         }
     }
 }

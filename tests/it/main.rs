@@ -4,6 +4,7 @@
 
 mod flows;
 mod past;
+mod news;
 mod screens;
 mod stage;
 mod tidy;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use qdeck::app::{App, Settings};
-use qdeck::config::Refresh;
+use qdeck::config::{Notify, Refresh};
 use qdeck::model::{
     Answer, Arrangement, Cluster, ClusterId, ClusterKind, Failure, HeadNode, JobState, JobTable, Link, LogEvent, LogSource, NewJob, Node,
     NodePhase, NodeTable, Order, Query, SchedulerKind, Scope, Source,
@@ -29,12 +29,18 @@ pub(crate) fn prod() -> ClusterId {
 
 impl Stage {
     pub(crate) fn new(width: u16, height: u16) -> Self {
+        Self::told(width, height, Notify::default())
+    }
+
+    /// With other ways to be told of jobs.
+    pub(crate) fn told(width: u16, height: u16, notify: Notify) -> Self {
         let settings = Settings {
             sources: vec![Source::Fixed],
             cluster: Some("prod".into()),
             refresh: Refresh::default(),
             columns: None,
             order: Order::default(),
+            notify,
             keys: KeyMap::default(),
             theme: Theme::Dark,
             folder: "/data".into(),

@@ -16,6 +16,8 @@ mod arrays;
 mod clusters;
 mod faults;
 mod gridengine;
+mod exactly_once;
+mod news;
 mod oneshot;
 mod past;
 mod pbs;

@@ -3,9 +3,7 @@
 use super::answers::{self, find, id_of, unknown};
 use super::random::mixed;
 use super::world::{QUEUES, World};
-use crate::model::{
-    Again, ClusterId, Door, Failure, FailureKind, JobDetail, JobId, JobState, Origin, Past, Place, Recall, Submission, Tasks, Usage,
-};
+use crate::model::{Again, Change, ClusterId, Door, Failure, FailureKind, JobDetail, JobId, JobState, JobTable, Origin, Past, Place, Recall, Submission, Tasks, Usage};
 
 /// What a job uses, made up from its number, so that it stays the same.
 pub(super) fn examine(world: &World, id: &JobId) -> Result<JobDetail, Failure> {
@@ -82,6 +80,21 @@ pub(super) fn again(world: &World, cluster: ClusterId, id: &JobId) -> Result<Aga
         again.tasks = Some(Tasks { states, limit: Some(4) });
     }
     Ok(again)
+}
+
+/// What happened to the user's own jobs since the last look at them.
+pub(super) fn changes(world: &mut World, mine: bool, table: &JobTable) -> Vec<Change> {
+    let first = world.seen.is_empty();
+    let own = table.iter().filter(|job| job.user() == world.user && !job.id().contains('['));
+    let own: Vec<_> = own.map(|job| (job.id().to_owned(), job.array_job_id().to_owned(), job.name().to_owned(), job.state())).collect();
+    let mut changes = Vec::new();
+    for (id, array, name, to) in own {
+        let from = world.seen.insert(id.clone(), to);
+        if !first && from != Some(to) && (from.is_some() || mine) {
+            changes.push(Change { job: JobId::new(id), array, name, from, to, exit_code: None });
+        }
+    }
+    changes
 }
 
 pub(super) fn history(world: &World, recall: &Recall) -> Vec<Past> {

@@ -2,7 +2,7 @@
 //!
 //! Knows nothing of questions or of real time.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use jiff::Timestamp;
 
@@ -133,6 +133,8 @@ pub(super) struct World {
     pub(super) epoch: Timestamp,
     pub(super) now: i64,
     pub(super) user: String,
+    /// The user's own jobs as they were last looked at.
+    pub(super) seen: HashMap<String, JobState>,
     pub(super) nodes: Vec<SimNode>,
     pub(super) jobs: BTreeMap<u32, SimJob>,
     /// Names of submitted scripts, by index past those of [`NAMES`].
@@ -188,6 +190,7 @@ impl World {
             epoch,
             now: -WARM_UP,
             user,
+            seen: HashMap::new(),
             nodes,
             jobs: BTreeMap::new(),
             names: Vec::new(),

@@ -29,32 +29,21 @@ pub(super) async fn noted(record: &Arc<Record>, backend: &Backend, cluster: &Clu
         }
         Err(_) => return JobTable::default(),
     };
-    if asked.is_empty() {
-        return table;
-    }
-    match backend.ended(&asked).await {
-        Ok(told) => {
-            let (memory, id) = (record.clone(), cluster.clone());
-            let done = tokio::task::spawn_blocking(move || {
-                let result = memory.complete(&id, &asked, &told, &mut table);
-                (table, result)
-            });
-            match done.await {
-                Ok((table, Ok(()))) => table,
-                Ok((table, Err(failure))) => {
+    if !asked.is_empty() {
+        table.follow_ups = 1;
+        match backend.ended(&asked).await {
+            Ok(told) => {
+                let id = cluster.clone();
+                if let Err(failure) = blocking(record, move |record| record.complete(&id, &asked, &told)).await {
                     tracing::warn!(%failure, "the end of jobs could not be written down");
-                    table
                 }
-                Err(_) => JobTable::default(),
             }
-        }
-        Err(failure) => {
             // They are asked about again at the next look.
-            tracing::warn!(%failure, "the end of jobs could not be asked for");
-            table.changes.retain(|change| !change.to.is_over() || change.exit_code.is_some() || change.from.is_some());
-            table
+            Err(failure) => tracing::warn!(%failure, "the end of jobs could not be asked for"),
         }
     }
+    table.changes = record.news(cluster);
+    table
 }
 
 /// The same for an answer that holds the jobs' paths, which are remembered too.

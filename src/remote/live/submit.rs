@@ -41,12 +41,12 @@ struct Sending {
     record: Arc<Record>,
     submission: Submission,
     token: String,
-    /// Where the script is on the host, once it is there.
-    path: Option<String>,
+    /// An attempt before this one may have handed it over.
+    sent: bool,
+    /// Where the script is on the host, once it is there, and what it asks for.
+    placed: Option<(String, Directives)>,
     say: UnboundedSender<Progress>,
     settled: bool,
-    /// It was cut off before: it may have been sent then, whatever hinders us now.
-    resumed: bool,
 }
 
 impl Drop for Sending {
@@ -61,14 +61,12 @@ impl Drop for Sending {
 
 /// Why an attempt did not come to an end.
 enum Trouble {
-    /// Nothing was sent, and will not be.
+    /// It is no job, and will not be one.
     Refused(Failure),
-    /// The scheduler was not reached, and trying again is of no use.
-    Hindered(Failure),
-    /// The way there is broken.
+    /// This attempt sent nothing.
     Broken(Failure),
     /// It was sent, or may have been.
-    Unsure(String),
+    Unsure(Failure),
 }
 
 impl Sending {
@@ -79,17 +77,17 @@ impl Sending {
         token: Option<String>,
         say: UnboundedSender<Progress>,
     ) -> Result<Self, Failure> {
-        let is_new = token.is_none();
+        let sent = token.is_some();
         let token = token.unwrap_or_else(new_token);
         // The script as it is now is what was confirmed: what happens to the file later does not matter.
-        if is_new && submission.text.is_none() && submission.place == Place::Here && backend.is_remote() {
+        if !sent && submission.text.is_none() && submission.place == Place::Here && backend.is_remote() {
             submission.text = read(&submission.path).await?;
         }
-        if is_new {
+        if !sent {
             let (record, token, submission) = (record.clone(), token.clone(), submission.clone());
             blocking(move || record.begin(&token, &submission)).await?;
         }
-        Ok(Self { backend, record, submission, token, path: None, say, settled: false, resumed: !is_new })
+        Ok(Self { backend, record, submission, token, sent, placed: None, say, settled: false })
     }
 
     fn step(&self, words: String) {
@@ -97,51 +95,58 @@ impl Sending {
     }
 
     async fn end(&mut self) -> Progress {
-        let (begun, mut pause, mut sent) = (Instant::now(), Duration::from_millis(500), self.resumed);
+        let (begun, mut pause) = (Instant::now(), Duration::from_millis(500));
         loop {
-            let (words, patience) = match self.attempt(&mut sent).await {
+            let failure = match self.attempt().await {
                 Ok((job, said)) => {
+                    tracing::debug!(token = self.token, %job, again = self.sent, "submitted");
                     self.settle(Ok(job.clone())).await;
                     memory::took(&self.record, &self.backend, &self.submission.cluster, &job).await;
                     return Progress::Done(Receipt::Submitted { job, said });
                 }
-                Err(Trouble::Hindered(failure)) if self.resumed => return Progress::Failed(failure),
-                Err(Trouble::Refused(failure) | Trouble::Hindered(failure)) => {
+                Err(Trouble::Refused(failure)) => {
                     self.settle(Err(failure.what.clone())).await;
                     return Progress::Failed(failure);
                 }
-                Err(Trouble::Broken(failure)) if !sent && begun.elapsed() >= BEFORE => {
-                    self.settle(Err(failure.what.clone())).await;
-                    return Progress::Failed(failure);
+                Err(Trouble::Broken(failure)) if !self.sent => {
+                    if !heals(failure.kind) || begun.elapsed() >= BEFORE {
+                        self.settle(Err(failure.what.clone())).await;
+                        return Progress::Failed(failure);
+                    }
+                    failure
                 }
-                Err(Trouble::Broken(failure)) => (failure.what, AFTER),
-                Err(Trouble::Unsure(why)) => (why, AFTER),
+                Err(Trouble::Broken(failure) | Trouble::Unsure(failure)) => {
+                    self.sent = true;
+                    if !heals(failure.kind) || begun.elapsed() >= AFTER {
+                        let what = format!("it is not known whether the job was taken: {}", failure.what);
+                        let hint = "qdeck has written it down and asks again at its next start; `qdeck outbox` shows it.";
+                        return Progress::Failed(Failure::new(failure.kind, self.submission.cluster.as_str(), what).hint(hint));
+                    }
+                    failure
+                }
             };
-            if begun.elapsed() >= patience {
-                let what = format!("it is not known whether the job was taken: {words}");
-                let hint = "qdeck has written it down and asks again at its next start; `qdeck outbox` shows it.";
-                return Progress::Failed(Failure::new(FailureKind::Unreachable, self.submission.cluster.as_str(), what).hint(hint));
-            }
-            self.step(format!("{words}; asking what became of it"));
+            tracing::debug!(token = self.token, %failure, sent = self.sent, "not submitted yet");
+            let next = if self.sent { "asking what became of it" } else { "trying again" };
+            self.step(format!("{}; {next}", failure.what));
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(10));
         }
     }
 
     /// Goes from where it is to the scheduler's answer.
-    async fn attempt(&mut self, sent: &mut bool) -> Result<(JobId, String), Trouble> {
+    async fn attempt(&mut self) -> Result<(JobId, String), Trouble> {
         // Who the scheduler is must be known before anything is sent.
-        self.backend.scheduler().await.map_err(broken)?;
-        let path = match &self.path {
-            Some(path) => path.clone(),
+        self.backend.scheduler().await.map_err(Trouble::Broken)?;
+        let (path, directives) = match &self.placed {
+            Some(placed) => placed.clone(),
             None => {
-                let path = self.placed().await.map_err(broken)?;
-                self.path.insert(path).clone()
+                let path = self.place().await.map_err(Trouble::Broken)?;
+                let directives = self.directives(&path).await.map_err(Trouble::Broken)?;
+                self.placed.insert((path, directives)).clone()
             }
         };
         self.step("handing it to the scheduler".into());
-        let directives = self.directives(&path).await.unwrap_or_default();
-        *sent = true;
+        tracing::debug!(token = self.token, "handing over");
         let submission = &self.submission;
         let handing = Handing {
             path: &path,
@@ -154,14 +159,15 @@ impl Sending {
         };
         match self.backend.submit(&handing).await {
             Ok(Ok(Sent::Taken(job, said))) => Ok((job, said)),
-            Ok(Ok(Sent::Unsure(why))) => Err(Trouble::Unsure(why)),
+            Ok(Ok(Sent::Unsure(why))) => Err(Trouble::Unsure(Failure::new(FailureKind::TimedOut, submission.cluster.as_str(), why))),
+            Ok(Ok(Sent::Unsent(failure))) => Err(Trouble::Broken(failure)),
             Ok(Err(refused)) => Err(Trouble::Refused(refused)),
-            Err(lost) => Err(Trouble::Unsure(lost.what)),
+            Err(lost) => Err(Trouble::Unsure(lost)),
         }
     }
 
     /// The script's path on the host, uploaded if it is not there.
-    async fn placed(&self) -> Result<String, Failure> {
+    async fn place(&self) -> Result<String, Failure> {
         let submission = &self.submission;
         match &submission.text {
             Some(text) => {
@@ -173,33 +179,47 @@ impl Sending {
         }
     }
 
-    /// What the script itself and the options ask for; the token must not take its place.
-    async fn directives(&self, path: &str) -> Option<Directives> {
-        let mut directives = self.script(path).await?;
-        let option = self.submission.options.iter().rev().find_map(|option| option.strip_prefix("--comment="));
-        directives.comment = option.map(str::to_owned).or(directives.comment);
-        Some(directives)
+    /// What the script itself and the options ask for; the token stands beside their comment, not in its place.
+    async fn directives(&self, path: &str) -> Result<Directives, Failure> {
+        let mut directives = match &self.submission.text {
+            Some(text) => Directives::read(text),
+            None => match self.backend.host().preview(path.to_owned()).await {
+                Ok(preview) => Directives::read(&preview.text),
+                Err(failure) if heals(failure.kind) => return Err(failure),
+                // What is wrong with the script is the scheduler's to say.
+                Err(_) => Directives::default(),
+            },
+        };
+        let options = &self.submission.options;
+        let mut named = options.iter().enumerate().filter_map(|(i, option)| match option.strip_prefix("--comment") {
+            Some("") => options.get(i + 1).cloned(),
+            Some(rest) => rest.strip_prefix('=').map(str::to_owned),
+            None => None,
+        });
+        directives.comment = named.next_back().or(directives.comment);
+        Ok(directives)
     }
 
-    async fn script(&self, path: &str) -> Option<Directives> {
-        match &self.submission.text {
-            Some(text) => Some(Directives::read(text)),
-            None => Some(Directives::read(&self.backend.host().preview(path.to_owned()).await.ok()?.text)),
-        }
-    }
-
+    /// Writes down what became of it. If this fails, the next start asks again and is told the same.
     async fn settle(&mut self, result: Result<JobId, String>) {
         self.settled = true;
         let (record, token) = (self.record.clone(), self.token.clone());
-        // If this fails, the next start asks again and is told the same.
         let _ = blocking(move || record.settle(&token, result.as_ref().map_err(String::as_str))).await;
     }
 }
 
-fn broken(failure: Failure) -> Trouble {
-    match failure.kind {
-        FailureKind::Unreachable | FailureKind::TimedOut | FailureKind::Stopped => Trouble::Broken(failure),
-        _ => Trouble::Hindered(failure),
+/// Whether the same attempt may succeed a moment later.
+fn heals(kind: FailureKind) -> bool {
+    match kind {
+        FailureKind::Unreachable | FailureKind::TimedOut | FailureKind::Stopped | FailureKind::Busy | FailureKind::Garbled => true,
+        FailureKind::Denied
+        | FailureKind::NoCredentials
+        | FailureKind::Expired
+        | FailureKind::NotFound
+        | FailureKind::Rejected
+        | FailureKind::HostKey
+        | FailureKind::Conflict
+        | FailureKind::Unsupported => false,
     }
 }
 

@@ -3,13 +3,14 @@
 use std::collections::HashSet;
 use std::collections::hash_map::Entry;
 
-use rusqlite::{Connection, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
 
 use super::{Known, Record, now};
 use crate::model::{Change, ClusterId, Failure, Job, JobId, JobState, JobTable, Origin, Past, Scope};
 
-/// No more jobs than this are asked about at once; the others have their turn at the next refresh.
-const ASKED: usize = 100;
+/// No more jobs than this are asked about at once (Slurm looks through all of its jobs for one as for many); the others have their turn at
+/// the next refresh.
+const ASKED: usize = 1_000;
 
 /// What has ended stays so: an older look at the queue, by a process that was slower, does not bring it back to life.
 const UPSERT: &str = "insert into jobs values (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22)
@@ -35,7 +36,7 @@ pub(super) struct Seen {
 }
 
 impl Record {
-    /// Takes in an answer of the queue and says what changed about the user's own jobs.
+    /// Takes in an answer of the queue. What changed about the user's own jobs is [`Record::news`]; those whose end shall be asked for come back.
     pub fn saw(&self, cluster: &ClusterId, scope: Scope, table: &mut JobTable) -> Result<Vec<JobId>, Failure> {
         let at = now();
         let seen = self.with(|db, clusters, users| {
@@ -43,19 +44,31 @@ impl Record {
                 Entry::Occupied(entry) => (entry.into_mut(), false),
                 Entry::Vacant(entry) => (entry.insert(load(db, cluster)?), true),
             };
-            if let (Scope::Mine, Some(job)) = (scope, table.get(0)) {
-                users.entry(cluster.clone()).or_insert_with(|| job.user().to_owned());
+            // Before own jobs that ended were ever listed, those that are listed are old news.
+            let fresh = users.contains_key(cluster);
+            if scope == Scope::Mine {
+                let user = users.entry(cluster.clone()).or_default();
+                if let Some(job) = table.get(0).filter(|_| user.is_empty()) {
+                    job.user().clone_into(user);
+                }
             }
             let user = users.get(cluster).map(String::as_str);
-            look(db, cluster, (known, first), table, at, &|job| scope == Scope::Mine || user == Some(job.user()))
+            look(db, cluster, (known, first, fresh), table, (at, scope), &|job| scope == Scope::Mine || user == Some(job.user()))
         })?;
-        table.changes.extend(seen.changes);
+        self.inner().news.entry(cluster.clone()).or_default().extend(seen.changes);
         table.past = self.past_tasks(cluster, table)?;
         Ok(seen.ended)
     }
 
     /// Takes in how jobs ended; those that were asked about and are missing are forgotten by the scheduler.
-    pub fn complete(&self, cluster: &ClusterId, asked: &[JobId], told: &[Past], table: &mut JobTable) -> Result<(), Failure> {
+    pub fn complete(&self, cluster: &ClusterId, asked: &[JobId], told: &[Past]) -> Result<(), Failure> {
+        let mut news = self.news(cluster);
+        let done = self.completed(cluster, asked, told, &mut news);
+        self.inner().news.entry(cluster.clone()).or_default().splice(..0, news);
+        done
+    }
+
+    fn completed(&self, cluster: &ClusterId, asked: &[JobId], told: &[Past], news: &mut Vec<Change>) -> Result<(), Failure> {
         let at = now();
         self.with(|db, clusters, _| {
             let Some(known) = clusters.get_mut(cluster) else { return Ok(()) };
@@ -66,10 +79,10 @@ impl Record {
                 let submitted = known.get(&past.id).map(|(_, submitted, _)| *submitted).filter(|at| *at > 0).or(past.submitted);
                 put(&transaction, cluster, &Past { seen: at, submitted, ..past.clone() }, true)?;
                 // What the queue still lists as ended has been told already; its exit code is news.
-                let told = table.changes.iter_mut().find(|change| change.job.as_str() == past.id);
+                let told = news.iter_mut().rev().find(|change| change.job.as_str() == past.id);
                 match (told, known.get(&past.id)) {
                     (Some(change), _) => (change.to, change.exit_code) = (state, past.exit_code.clone()),
-                    (None, Some((from, ..))) if *from != state => table.changes.push(Change {
+                    (None, Some((from, ..))) if *from != state => news.push(Change {
                         job: JobId::new(&past.id),
                         array: past.array.clone(),
                         name: past.name.clone(),
@@ -85,6 +98,7 @@ impl Record {
                 if let Some((state, submitted, _)) = known.get_mut(id.as_str())
                     && !state.is_over()
                 {
+                    news.push(forgotten(&transaction, cluster, id, (*state, *submitted))?);
                     *state = JobState::Unknown;
                     let row = params![cluster.as_str(), id.as_str(), *submitted];
                     transaction
@@ -146,12 +160,21 @@ fn load(db: &Connection, cluster: &ClusterId) -> rusqlite::Result<Known> {
     known.collect()
 }
 
+/// A job that left the queue so long ago that nobody can say how it ended.
+fn forgotten(db: &Connection, cluster: &ClusterId, job: &JobId, (from, submitted): (JobState, i64)) -> rusqlite::Result<Change> {
+    let mut row = db.prepare_cached("select array, name from jobs where cluster = ?1 and id = ?2 and submitted = ?3")?;
+    let found = row.query_row(params![cluster.as_str(), job.as_str(), submitted], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let (array, name) = found.unwrap_or_default();
+    Ok(Change { job: job.clone(), array, name, from: Some(from), to: JobState::Unknown, exit_code: None })
+}
+
+/// `first` is this process's first look at the cluster; `fresh` says that own jobs that have ended were listed before.
 fn look(
     db: &mut Connection,
     cluster: &ClusterId,
-    (known, first): (&mut Known, bool),
+    (known, first, fresh): (&mut Known, bool, bool),
     table: &JobTable,
-    at: i64,
+    (at, scope): (i64, Scope),
     is_own: &dyn Fn(&Job<'_>) -> bool,
 ) -> rusqlite::Result<Seen> {
     let mut seen = Seen::default();
@@ -175,7 +198,8 @@ fn look(
         }
         let own = is_own(&job);
         let from = before.map(|(state, ..)| *state);
-        if own && (from.is_some() || !first && !job.state().is_over()) {
+        // What came and ended between two looks is news as well.
+        if own && (from.is_some() || !first && (fresh || !job.state().is_over())) {
             seen.changes.push(Change {
                 job: job.job_id(),
                 array: job.array_job_id().to_owned(),
@@ -195,8 +219,8 @@ fn look(
     // Own jobs that were there and are not: they ended between two looks.
     let gone = known.iter().filter(|(id, (state, _, own))| *own && !state.is_over() && !here.contains(id.as_str()));
     seen.ended.extend(gone.map(|(id, _)| JobId::new(id)).take(ASKED));
-    // What ended and is not listed any more needs no place in memory.
-    known.retain(|id, (state, _, own)| here.contains(id.as_str()) || *own && !state.is_over());
+    // What ended and is not listed any more needs no place in memory; everybody's queue does not list what ended at all.
+    known.retain(|id, (state, _, own)| here.contains(id.as_str()) || *own && (!state.is_over() || scope == Scope::All));
     Ok(seen)
 }
 
@@ -301,23 +325,29 @@ mod tests {
         let cluster = ClusterId::local();
         let mut first = table(&[("1", JobState::Pending), ("2", JobState::Running)]);
         assert_eq!(record.saw(&cluster, Scope::Mine, &mut first).unwrap(), []);
-        assert_eq!(first.changes, []);
+        assert_eq!(record.news(&cluster), []);
         // Job 1 ran and failed between two looks, job 3 came and waits.
         let mut second = table(&[("2", JobState::Running), ("3", JobState::Pending)]);
         let asked = record.saw(&cluster, Scope::Mine, &mut second).unwrap();
         assert_eq!(asked, [JobId::new("1")]);
-        record.complete(&cluster, &asked, &[ended("1", JobState::Failed)], &mut second).unwrap();
-        let told: Vec<_> = second.changes.iter().map(|c| (c.job.as_str(), c.from, c.to, c.exit_code.as_deref())).collect();
+        record.complete(&cluster, &asked, &[ended("1", JobState::Failed)]).unwrap();
+        let news = record.news(&cluster);
+        let told: Vec<_> = news.iter().map(|c| (c.job.as_str(), c.from, c.to, c.exit_code.as_deref())).collect();
         assert_eq!(told, [("3", None, JobState::Pending, None), ("1", Some(JobState::Pending), JobState::Failed, Some("1:0"))]);
         // Nothing new is said twice.
         let mut third = table(&[("2", JobState::Running), ("3", JobState::Pending)]);
-        assert_eq!((record.saw(&cluster, Scope::Mine, &mut third).unwrap(), third.changes.len()), (vec![], 0));
+        assert_eq!((record.saw(&cluster, Scope::Mine, &mut third).unwrap(), record.news(&cluster).len()), (vec![], 0));
         // Another process goes on where this one was killed: what it did not see ends all the same.
         let other = Record::at(dir.path().join("a/record.sqlite"));
         let mut later = table(&[("2", JobState::Completed)]);
         let asked = other.saw(&cluster, Scope::Mine, &mut later).unwrap();
-        assert_eq!((later.changes[0].from, asked.len()), (Some(JobState::Running), 2));
-        other.complete(&cluster, &asked, &[ended("2", JobState::Completed)], &mut later).unwrap();
+        assert_eq!(asked.len(), 2);
+        other.complete(&cluster, &asked, &[ended("2", JobState::Completed)]).unwrap();
+        // Nobody knows how job 3 ended, and that is told too.
+        let news = other.news(&cluster);
+        let told: Vec<_> = news.iter().map(|c| (c.job.as_str(), c.name.as_str(), c.from, c.to)).collect();
+        let (running, pending) = (Some(JobState::Running), Some(JobState::Pending));
+        assert_eq!(told, [("2", "n", running, JobState::Completed), ("3", "n", pending, JobState::Unknown)]);
         let all = other.recall(&cluster, &Recall::default()).unwrap();
         let states: Vec<_> = all.iter().map(|p| (p.id.as_str(), p.state.unwrap())).collect();
         assert_eq!(states, [("3", JobState::Unknown), ("2", JobState::Completed), ("1", JobState::Failed)]);
@@ -336,16 +366,47 @@ mod tests {
             let mut table = JobTable::default();
             table.push(&NewJob { id: "1", name: "n", user: "me", state: Some(state), submitted, ..NewJob::default() });
             let asked = record.saw(&cluster, Scope::Mine, &mut table).unwrap();
-            (asked.len(), table.changes.iter().map(|c| (c.from, c.to)).collect::<Vec<_>>())
+            (asked.len(), record.news(&cluster).iter().map(|c| (c.from, c.to)).collect::<Vec<_>>())
         };
         assert_eq!(look(JobState::Running, None), (0, vec![]));
         assert_eq!(look(JobState::Pending, Some(5)), (0, vec![(Some(JobState::Running), JobState::Pending)]));
         assert_eq!(look(JobState::Running, None), (0, vec![(Some(JobState::Pending), JobState::Running)]));
         let mut none = JobTable::default();
         let asked = record.saw(&cluster, Scope::Mine, &mut none).unwrap();
-        record.complete(&cluster, &asked, &[Past { submitted: Some(9), ..ended("1", JobState::Failed) }], &mut none).unwrap();
+        record.complete(&cluster, &asked, &[Past { submitted: Some(9), ..ended("1", JobState::Failed) }]).unwrap();
         let all = record.recall(&cluster, &Recall::default()).unwrap();
         assert_eq!(all.iter().map(|p| (p.state, p.submitted)).collect::<Vec<_>>(), [(Some(JobState::Failed), Some(5))]);
+    }
+
+    #[test]
+    fn what_comes_and_ends_between_two_looks_is_news_and_old_ends_are_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let record = Record::at(dir.path().join("record.sqlite"));
+        let cluster = ClusterId::local();
+        let look = |scope, jobs: &[(&str, JobState)]| {
+            record.saw(&cluster, scope, &mut table(jobs)).unwrap();
+            record.news(&cluster).into_iter().map(|c| (c.job.to_string(), c.from, c.to)).collect::<Vec<_>>()
+        };
+        let over = JobState::Completed;
+        assert_eq!(look(Scope::All, &[]), []);
+        assert_eq!(look(Scope::Mine, &[("1", over)]), [], "it ended before anybody looked");
+        assert_eq!(look(Scope::Mine, &[("1", over), ("2", over)]), [("2".into(), None, over)]);
+        // Everybody's queue lists no ended job; when one's own is shown again, only what is new there is news.
+        assert_eq!(look(Scope::All, &[]), []);
+        assert_eq!(look(Scope::Mine, &[("1", over), ("2", over), ("3", JobState::Failed)]), [("3".into(), None, JobState::Failed)]);
+    }
+
+    #[test]
+    fn an_answer_that_nobody_waited_for_loses_no_news() {
+        let dir = tempfile::tempdir().unwrap();
+        let record = Record::at(dir.path().join("record.sqlite"));
+        let cluster = ClusterId::local();
+        for state in [JobState::Pending, JobState::Running, JobState::Suspended] {
+            record.saw(&cluster, Scope::Mine, &mut table(&[("1", state)])).unwrap();
+        }
+        let states: Vec<_> = record.news(&cluster).into_iter().map(|c| (c.from, c.to)).collect();
+        let (pending, running) = (JobState::Pending, JobState::Running);
+        assert_eq!(states, [(Some(pending), running), (Some(running), JobState::Suspended)]);
     }
 
     #[test]

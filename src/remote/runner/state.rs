@@ -138,16 +138,15 @@ pub(super) fn next(dir: &Path) -> Result<u64, Failure> {
     Ok(number)
 }
 
-/// Makes a job's folder. It appears whole or not at all.
-pub(super) fn create(dir: &Path, spec: &Spec, script: &[u8]) -> Result<(), Failure> {
-    let (draft, place) = (dir.join(format!(".{}", spec.id)), dir.join(&spec.id));
+/// Makes a job's folder under a name that no reader of the queue sees.
+pub(super) fn draft(dir: &Path, spec: &Spec, script: &[u8]) -> Result<(), Failure> {
+    let draft = dir.join(format!(".{}", spec.id));
     let fail = |error: std::io::Error| trouble::at(&draft, &error);
     fs::create_dir_all(&draft).map_err(fail)?;
     let copy = draft.join("script");
     fs::write(&copy, script).and_then(|()| fs::set_permissions(&copy, fs::Permissions::from_mode(0o700))).map_err(fail)?;
     put(&draft.join("job.json"), spec)?;
-    File::create(draft.join("alive")).map_err(fail)?;
-    fs::rename(&draft, &place).map_err(fail)
+    File::create(draft.join("alive")).map_err(fail).map(|_| ())
 }
 
 /// Every job's folder. Those that cannot be read are counted.
@@ -214,7 +213,7 @@ fn put<T: Serialize>(path: &Path, value: &T) -> Result<(), Failure> {
     write(path, &bytes)
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let part = path.with_extension(format!("part{}", std::process::id()));
     let written = File::create(&part).and_then(|mut file| file.write_all(bytes)).and_then(|()| fs::rename(&part, path));
     written.map_err(|error| trouble::at(path, &error))

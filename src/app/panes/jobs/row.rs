@@ -78,10 +78,16 @@ impl Ink<'_> {
     }
 
     fn id<'b>(&self, row: Row, job: &Job<'b>, array: Option<&Array>) -> Cow<'b, str> {
-        match (row, array) {
-            (_, Some(array)) => array.label(&self.shown.wish.table).into(),
-            (Row::Task(_), None) => format!("  {}", shown(job)).into(),
-            (Row::Job(_) | Row::Array(_), None) => shown(job),
+        let watched = self.look.active.and_then(|cluster| self.look.watch.sign(cluster, job.id()));
+        let label = match array {
+            Some(array) => array.label(&self.shown.wish.table).into(),
+            None => shown(job),
+        };
+        let indent = if matches!(row, Row::Task(_)) && array.is_none() { "  " } else { "" };
+        match watched {
+            Some(sign) => format!("{indent}{sign} {label}").into(),
+            None if indent.is_empty() => label,
+            None => format!("{indent}{label}").into(),
         }
     }
 

@@ -1,49 +1,105 @@
 //! `sbatch`, so that the same submission can be asked for any number of times and makes one job.
 //!
-//! A lock file on the host lets one attempt work at a time and is held as long as an `sbatch` of it lives. An attempt that finds the traces of
-//! another asks the queue for the token before it sends anything.
+//! A lock on the host lets one attempt work at a time and is held as long as an `sbatch` of it lives. What an attempt leaves behind is on disk
+//! before anything is sent; one that finds such traces asks the queue for the token first, and never sends again what may have run.
 
 use super::super::paths::word;
 use super::super::{Ask, Handing, Sent, trouble};
+use super::CALM;
 use crate::model::text::quoted;
 use crate::model::{Failure, FailureKind, JobId};
+use crate::remote::host::Said;
 
-/// Exit statuses of the script that `sbatch` does not have.
+/// Exit statuses of the script. Any other one is somebody's who ended it, and says nothing about the job.
+const TAKEN: i32 = 0;
+/// Nothing was sent by this attempt, because it could not be written down.
+const UNSENT: i32 = 74;
+/// `sbatch` said no; its status is on standard output.
+const REFUSED: i32 = 75;
 const UNSURE: i32 = 76;
+/// It was sent, it is not in the queue, and the queue has forgotten jobs since.
+const LOST: i32 = 78;
 
 /// What stands before the token in a job's comment.
 const MARK: &str = "qdeck:";
 
-/// `$f` is this submission's file in a folder that only the user can read. What runs longer than a minute is asked for again.
+/// `$f` begins the names of this submission's files in a folder that only the user can read. A shell leaves at once when `exec` or `:` cannot
+/// open a file: hence `true`. Where the file system has no locks (NFS without lockd), the host's own disk has.
 const ONCE: &str = r#"d="${XDG_STATE_HOME:-$HOME/.local/state}/qdeck/outbox"
-(umask 077 && mkdir -p "$d") || exit 74
-find "$d" -type f -mtime +7 -exec rm -f {} + 2>/dev/null
 f="$d/$token"
-exec 9>>"$f.lock" || exit 74
-if command -v flock >/dev/null 2>&1; then flock -w 60 9 || { echo 'an earlier attempt is still at work' >&2; exit 76; }; fi
+(umask 077 && mkdir -p "$d") && { true >>"$f.lock" && true >>"$f.err"; } || exit 74
+find "$d" -type f -mtime +40 -exec rm -f {} + 2>/dev/null
+busy() {
+  n=$((n + 1))
+  [ $n -lt 250 ] || { echo 'an earlier attempt is still at work' >&2; exit 76; }
+  sleep 0.2 2>/dev/null || sleep 1
+}
+alone() {
+  { true >>"$1"; } || return 2
+  exec 9>>"$1"
+  while :; do
+    flock -n 9 2>/dev/null; case $? in 0) return 0 ;; 1) busy ;; *) return 2 ;; esac
+  done
+}
+n=0
+if command -v flock >/dev/null 2>&1; then
+  alone "$f.lock" || alone "${TMPDIR:-/tmp}/.qdeck-$token" || exit 74
+else
+  while ! mkdir "$f.busy" 2>/dev/null; do busy; done
+  trap 'rmdir "$f.busy"' EXIT
+fi
+unsure() { cat "$f.err" >&2; exit 76; }
+known() { [ -n "$id" ] || return 1; printf '%s\n' "$id" >"$f.tmp" && mv "$f.tmp" "$f.id"; printf '%s\n' "$id"; exit 0; }
+written() { id=$(sed -n 's/^\([0-9][0-9]*\)\(;.*\)\{0,1\}$/\1/p' "$f.out" 2>/dev/null | tail -n 1); [ -n "$id" ]; }
 look() {
-  found=$(squeue -h --local --me -t all -o '%F %k' 2>"$f.err") || return 1
-  printf '%s\n' "$found" | awk -v token="qdeck:$token" 'index($0, token) { print $1; exit }' >"$f.out"
-  if [ -s "$f.out" ]; then mv "$f.out" "$f.id"; cat "$f.id"; exit 0; fi
+  found=$(@CALM@squeue -h --local --me -t all -o '%F %o %k' 2>"$f.err") || return 1
+  id=$(printf '%s\n' "$found" | awk -v token="qdeck:$token" -v place="qdeck-uploads/" -v short="-$short/" '
+    $1 !~ /^[0-9]+$/ { next }
+    index($0, token) { id = $1; exit }
+    index($0, place) && index($0, short) { id = $1 }
+    END { print id }')
 }
 if [ -s "$f.id" ]; then cat "$f.id"; exit 0; fi
+if [ -s "$f.no" ]; then { read -r rc; cat >&2; } <"$f.no"; echo "$rc"; exit 75; fi
 if [ -e "$f.sent" ]; then
-  for pause in 0 1 2; do sleep $pause; look || { cat "$f.err" >&2; exit 76; }; done
+  written && known
+  for pause in 0 1 2; do sleep $pause; look || unsure; known; done
+  sent=$(cat "$f.sent"); [ -n "$sent" ] || sent=$(stat -c %Y "$f.sent")
+  age=$(($(date +%s) - sent))
+  keeps=$(@CALM@scontrol show config 2>"$f.err" | sed -n 's/^MinJobAge *= *\([0-9]*\).*/\1/p')
+  [ -n "$keeps" ] || unsure
+  if [ "$keeps" -gt 0 ] && [ $age -ge $((keeps - 5)) ]; then
+    id=$(@CALM@sacct -X -n -P -S "now-$((age + 60))seconds" -o JobIDRaw,Comment 2>/dev/null |
+      awk -F '|' -v token="qdeck:$token" 'index($2, token) { print $1; exit }')
+    known
+    echo "$age $keeps"
+    exit 78
+  fi
 fi
-: >"$f.sent"
+{ date +%s >"$f.sent" && true >"$f.out" && true >"$f.err"; } || { rm -f "$f.sent"; exit 74; }
+sync "$f.sent" 2>/dev/null
+trap '' HUP TERM
 "#;
 
 /// What follows `sbatch`. Where its words leave open whether the controller took the job, the queue is asked.
 const AFTER: &str = r#"
 rc=$?
-if [ $rc -eq 0 ] && [ -s "$f.out" ]; then mv "$f.out" "$f.id"; cat "$f.id"; cat "$f.err" >&2; exit 0; fi
-cp "$f.err" "$f.why"
-case $(cat "$f.why") in
-*'timed out'*|*'Zero Bytes'*|*'Unexpected message'*|'') for pause in 1 3; do sleep $pause; look || { cat "$f.why" >&2; exit 76; }; done ;;
+why=$(cat "$f.err")
+[ $rc -eq 0 ] && written && { cat "$f.err" >&2; known; }
+doubt=
+case $why in
+*'(connect failure)'*) ;;
+*'timed out'*|*'Zero Bytes'*|*'Unexpected message'*|*'(send failure)'*|*'(receive failure)'*|*'(shutdown failure)'*) doubt='1 2 4' ;;
+*'reset by peer'*|*'roken pipe'*|*'not connected'*|'') doubt='1 2 4' ;;
+*) [ $rc -lt 128 ] && look && known ;;
 esac
+[ $rc -lt 128 ] || doubt='1 2 4'
+for pause in $doubt; do sleep $pause; look || { printf '%s\n' "$why" >&2; exit 76; }; known; done
+{ echo "$rc"; printf '%s\n' "$why"; } >"$f.no"
 rm -f "$f.sent"
-cat "$f.why" >&2
-exit $rc
+printf '%s\n' "$why" >&2
+echo "$rc"
+exit 75
 "#;
 
 pub(super) fn ask(job: &Handing<'_>) -> Ask<Sent> {
@@ -53,69 +109,62 @@ pub(super) fn ask(job: &Handing<'_>) -> Ask<Sent> {
         None => (format!("cd -- \"$(dirname -- {file})\""), String::new()),
     };
     let words = |words: &[String]| words.iter().map(|arg| format!(" {}", quoted(arg))).collect::<String>();
-    let comment = job.comment.map_or_else(|| format!("{MARK}{}", job.token), |comment| format!("{comment} {MARK}{}", job.token));
+    // The token comes first: a comment may have several lines, and only the first stands beside the job's id.
+    let comment = job.comment.map_or_else(|| format!("{MARK}{}", job.token), |comment| format!("{MARK}{} {comment}", job.token));
     let (options, args) = (words(job.options), words(job.args));
     Ask {
         script: format!(
-            "export LC_ALL=C\ntoken={}\n{ONCE}({cd} && exec sbatch --parsable{options} {chdir}--comment={} -- {file}{args}) \
+            "token={}\nshort={}\n{}({cd} && exec sbatch --parsable{options} {chdir}--comment={} -- {file}{args}) \
              >\"$f.out\" 2>\"$f.err\" </dev/null{AFTER}",
             quoted(job.token),
+            quoted(job.token.get(..8).unwrap_or(job.token)),
+            ONCE.replace("@CALM@", CALM),
             quoted(&comment),
         ),
-        read: Box::new(|said| {
-            if said.status == UNSURE {
-                return Ok(Sent::Unsure(said.stderr.trim().to_owned()));
-            }
-            if said.status != 0 {
-                return Err(trouble::failure(said));
-            }
-            let text = String::from_utf8_lossy(&said.stdout);
-            let mut lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        read: Box::new(read),
+    }
+}
+
+fn read(said: &Said) -> Result<Sent, Failure> {
+    let text = String::from_utf8_lossy(&said.stdout);
+    let mut lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let words = said.stderr.trim();
+    match said.status {
+        TAKEN => {
             let id = lines.pop().and_then(|line| line.split(';').next()).unwrap_or("");
             if id.is_empty() || !id.bytes().all(|b| b.is_ascii_digit()) {
-                return Err(Failure::new(FailureKind::Garbled, "", format!("sbatch took the script but printed no job id: {text}"))
-                    .hint("Look at the queue before you submit again."));
+                return Ok(Sent::Unsure(format!("sbatch took the script but printed no job id: {text}")));
             }
             let said = lines.into_iter().chain(said.stderr.lines()).map(str::trim).filter(|line| !line.is_empty());
             Ok(Sent::Taken(JobId::new(id), said.collect::<Vec<_>>().join("; ")))
-        }),
+        }
+        REFUSED => {
+            let status = lines.pop().and_then(|line| line.parse().ok()).unwrap_or(1);
+            if status == 0 {
+                return Err(Failure::new(FailureKind::Rejected, "", format!("sbatch made no job of it: {words}"))
+                    .hint("Leave out --test-only, or whatever else keeps sbatch from submitting."));
+            }
+            Err(trouble::failure(&Said { status, stdout: Vec::new(), stderr: said.stderr.clone() }))
+        }
+        UNSENT => {
+            let what = if words.is_empty() { "the submission could not be written down on the head node" } else { words };
+            Ok(Sent::Unsent(Failure::new(FailureKind::Denied, "", what).hint(
+                "~/.local/state/qdeck/outbox on the head node must be writable and have room: it keeps a job from being sent twice.",
+            )))
+        }
+        LOST => {
+            let mut seconds = text.split_whitespace();
+            let (ago, keeps) = (seconds.next().unwrap_or("?"), seconds.next().unwrap_or("?"));
+            let what = format!(
+                "it was sent {ago} s ago, no answer came, and it is not in the queue: it ran and is forgotten, or it never arrived"
+            );
+            let hint = format!("Slurm forgets jobs {keeps} s after their end. Look for its output; if there is none, submit it again.");
+            Err(Failure::new(FailureKind::Conflict, "", what).hint(hint))
+        }
+        UNSURE => Ok(Sent::Unsure(words.to_owned())),
+        other => Ok(Sent::Unsure(format!("what hands the script to sbatch was ended with status {other}"))),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::remote::host::Said;
-
-    fn said(status: i32, stdout: &str, stderr: &str) -> Said {
-        Said { status, stdout: stdout.into(), stderr: stderr.into() }
-    }
-
-    fn handing<'a>(args: &'a [String], comment: Option<&'a str>) -> Handing<'a> {
-        Handing { path: "/home/u/my job.sh", dir: None, args, options: &[], token: "t1", comment, variables: None }
-    }
-
-    #[test]
-    fn every_word_is_quoted_and_the_id_is_read() {
-        let args = ["$(x)".to_owned(), "b".to_owned()];
-        let ask = ask(&handing(&args, Some("it's mine")));
-        let sent = "(cd -- \"$(dirname -- '/home/u/my job.sh')\" && exec sbatch --parsable --comment='it'\\''s mine qdeck:t1' -- '/home/u/my job.sh' '$(x)' b)";
-        assert!(ask.script.contains(sent), "{}", ask.script);
-        assert_eq!(
-            (ask.read)(&said(0, "42;prod\n", "sbatch: warning: x\n")).unwrap(),
-            Sent::Taken(JobId::new("42"), "sbatch: warning: x".into())
-        );
-        assert!((ask.read)(&said(0, "", "")).unwrap_err().hint.contains("before you submit again"));
-        let rejected =
-            (ask.read)(&said(1, "", "sbatch: error: Batch job submission failed: Invalid partition name specified\n")).unwrap_err();
-        assert_eq!(rejected.kind, FailureKind::Rejected);
-        assert_eq!((ask.read)(&said(UNSURE, "", "why\n")).unwrap(), Sent::Unsure("why".into()));
-    }
-
-    #[test]
-    fn a_folder_and_options_are_handed_on() {
-        let options = ["--array=3,5".to_owned()];
-        let job = Handing { path: "a.sh", dir: Some("run 1"), options: &options, ..handing(&[], None) };
-        assert!(ask(&job).script.contains("sbatch --parsable --array=3,5 --chdir=\"$HOME\"/'run 1' --comment=qdeck:t1 -- \"$HOME\"/a.sh"));
-    }
-}
+mod tests;
