@@ -49,6 +49,8 @@ pub struct Settings {
     pub theme: Theme,
     /// The local folder the file picker begins in, which fetched files go below.
     pub folder: String,
+    /// Bytes that the lines of all logs shown together may take.
+    pub log_memory: usize,
     /// The local time zone, for the clock in the corner.
     pub zone: TimeZone,
 }
@@ -85,7 +87,6 @@ impl App {
     /// An application that knows nothing yet.
     pub fn new(settings: Settings, size: (u16, u16)) -> Self {
         Self {
-            settings,
             clock: Clock { since_start: Duration::ZERO, wall: Timestamp::UNIX_EPOCH },
             size,
             attention: true,
@@ -98,7 +99,7 @@ impl App {
             clusters: Clusters::default(),
             nodes: Nodes::default(),
             jobs: Jobs::default(),
-            logs: Logs::default(),
+            logs: Logs::new(settings.log_memory),
             overlays: Vec::new(),
             typing: None,
             aimed: None,
@@ -106,6 +107,7 @@ impl App {
             notices: Notices::default(),
             running: Running::default(),
             wipe: false,
+            settings,
         }
     }
 
@@ -114,6 +116,8 @@ impl App {
         let intents = match event {
             Event::Ticked(clock) => {
                 self.clock = clock;
+                let rows = self.layout().rows(Pane::Logs);
+                self.logs.tick(clock, &self.settings.zone, rows);
                 Vec::new()
             }
             Event::Woken => Vec::new(),
@@ -130,6 +134,7 @@ impl App {
             }
             Event::Answered { query, result, .. } => self.answered(query, result),
             Event::Arranged(arrangement) => self.jobs.arranged(arrangement, self.active.as_ref()),
+            Event::Found(found) => self.logs.found(&found),
             Event::Progressed { id, progress } => self.progressed(id, progress),
         };
         let mut effects = self.carry_out(intents);
@@ -152,10 +157,7 @@ impl App {
     fn answered(&mut self, query: Query, result: Result<Answer, Failure>) -> Vec<Intent> {
         let mut intents = Vec::new();
         match (&query, &result) {
-            (Query::Log(source, _), _) => {
-                self.logs.heard(source, result);
-                return intents;
-            }
+            (Query::Log(..) | Query::LogRange { .. } | Query::LogFind { .. }, _) => return self.logs.heard(&query, result),
             (Query::Jobs { cluster, scope }, Ok(answer @ Answer::Jobs(table))) if self.is_shown(&query, answer) => {
                 intents.push(self.jobs.arrange((cluster.clone(), *scope), table.clone()));
             }

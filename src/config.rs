@@ -22,6 +22,8 @@ pub struct Config {
     pub clusters: BTreeMap<String, ClusterEntry>,
     /// Settings of ssh itself.
     pub ssh: Ssh,
+    /// Settings of the log view.
+    pub logs: Logs,
     /// Seconds between two questions.
     pub refresh: Refresh,
     /// Keys that differ from the defaults: action → chord.
@@ -95,6 +97,20 @@ pub struct Ssh {
     pub config_file: Option<PathBuf>,
 }
 
+/// `logs:`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Logs {
+    /// Megabytes that the lines of all logs shown together may take.
+    pub memory_mb: usize,
+}
+
+impl Default for Logs {
+    fn default() -> Self {
+        Self { memory_mb: 64 }
+    }
+}
+
 /// `refresh:`, in seconds.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -114,7 +130,9 @@ impl Default for Refresh {
 }
 
 /// Every key of every section, for the nearest known one to a misspelt key.
-const KEYS: [&str; 20] = [
+const KEYS: [&str; 22] = [
+    "logs",
+    "memory_mb",
     "aws",
     "hosts",
     "clusters",
@@ -194,6 +212,10 @@ impl Config {
                 return Err(wrong(format!("refresh: {key}: {seconds} is out of range"), hint));
             }
         }
+        if !(1..=65_536).contains(&config.logs.memory_mb) {
+            let hint = "Write megabytes from 1 to 65536.";
+            return Err(wrong(format!("logs: memory_mb: {} is out of range", config.logs.memory_mb), hint));
+        }
         let mut names: Vec<&str> = config.hosts.iter().map(|host| host.name.as_str()).collect();
         names.sort_unstable();
         if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
@@ -262,6 +284,7 @@ mod tests {
         assert!(said.contains("config.yaml:2:3") && said.contains("nearest is `profiles`"), "{said}");
         assert!(wrong("theme: pink\n").contains("no theme `pink`"));
         assert!(wrong("keys: {lunch: x}\n").contains("nearest is `launch`"));
+        assert!(wrong("logs: {memory_mb: 0}\n").contains("memory_mb: 0 is out of range"));
         assert!(wrong("refresh: {jobs: 0}\n").contains("out of range"));
         assert!(wrong("hosts: [{name: a, ssh: x}, {name: a, ssh: y}]\n").contains("twice"));
         assert!(wrong("hosts: [{name: a, ssh: -oProxyCommand=x}]\n").contains("no ssh destination"));

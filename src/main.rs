@@ -74,6 +74,7 @@ fn application(arguments: &Arguments, config: Config, demo: Option<Demo>, runtim
     let theme = config.theme(std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()));
     let folder = std::env::current_dir().map_or_else(|_| "/".to_owned(), |path| path.display().to_string());
     let refresh = config.refresh.clone();
+    let memory = config.logs.memory_mb;
     // The terminal comes first: the first frame waits for nobody.
     let mut screen = Screen::open()?;
     let _guard = runtime.enter();
@@ -85,6 +86,7 @@ fn application(arguments: &Arguments, config: Config, demo: Option<Demo>, runtim
         keys,
         theme,
         folder,
+        log_memory: memory << 20,
         zone: jiff::tz::TimeZone::system(),
     };
     let app = App::new(settings, screen.size());

@@ -22,7 +22,7 @@ pub mod text;
 pub use arrange::{Arrangement, Column, Filter, Order, Wish};
 pub use change::{JobChange, NodeChange, Refusals, Verb};
 pub use cluster::{Cluster, ClusterKind, HeadNode, Link, Prompt, SchedulerKind};
-pub use command::{Command, Existing, Fetch, Progress, Receipt, Submission};
+pub use command::{Command, Existing, Fetch, Progress, Receipt, Save, Saved, Submission};
 pub use directives::Directives;
 pub use failure::{Failure, FailureKind};
 pub use file::{FileEntry, FileKind, Place, Preview};

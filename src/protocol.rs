@@ -12,6 +12,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::model::arrange::{Arrangement, Wish};
+use crate::model::lines::{Found, Printout, Sift};
 use crate::model::{Answer, Command, Failure, Progress, Query};
 
 pub use action::{Action, Area};
@@ -82,6 +83,8 @@ pub enum Event {
     },
     /// A table was filtered and sorted.
     Arranged(Arc<Arrangement>),
+    /// Lines of a log were searched.
+    Found(Found),
     /// A command got on.
     Progressed {
         /// Which one.
@@ -100,6 +103,10 @@ pub enum Effect {
     Stop(CommandId),
     /// Filter and sort a table, away from the drawing path.
     Arrange(Wish),
+    /// Search lines of logs, away from the drawing path. A newer search takes the place of an older one of the same use.
+    Sift(Sift),
+    /// Show lines in the user's own pager, in the terminal that is handed over to it.
+    Page(Printout),
     /// Ask again now.
     Refresh(Query),
     /// Send a tick after this long.

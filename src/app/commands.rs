@@ -6,7 +6,7 @@ use super::App;
 use super::intent::Intent;
 use super::notices::Notice;
 use super::overlays::Confirm;
-use crate::model::{Command, Existing, LogSource, Progress, Query, Receipt};
+use crate::model::{Command, Existing, LogSource, Progress, Query, Receipt, Save};
 use crate::protocol::{CommandId, Effect};
 
 /// One command under way.
@@ -106,6 +106,19 @@ impl App {
                     ('o', "overwrite".to_owned(), again(Existing::Overwrite)),
                 ];
                 vec![Intent::Open(Box::new(Confirm::choices("Overwrite files?".into(), text, choices)))]
+            }
+            (Receipt::Saved { dest, bytes }, _) => {
+                let size = crate::model::duration::bytes(bytes);
+                vec![Intent::Note(Notice::good(format!("Wrote {size} into {}.", dest.display())))]
+            }
+            (Receipt::Differs { dest, .. }, Command::Save(save)) => {
+                let again = Command::Save(Save { existing: Existing::Overwrite, ..save });
+                let choices = vec![
+                    ('n', "stop".to_owned(), Vec::new()),
+                    ('o', "overwrite it".to_owned(), vec![Intent::Run(again, under.words.clone())]),
+                ];
+                let text = format!("{} is there already.", dest.display());
+                vec![Intent::Open(Box::new(Confirm::choices("Overwrite the file?".into(), text, choices)))]
             }
             (Receipt::Noted, _) | (Receipt::Submitted { .. } | Receipt::Differs { .. } | Receipt::Changed { .. }, _) => Vec::new(),
         }

@@ -107,7 +107,18 @@ impl App {
                     Action::Sort,
                 ],
                 Pane::Logs => {
-                    &[Action::Follow, Action::Filter, Action::NextHit, Action::LogOther, Action::Wrap, Action::Streams, Action::Zoom]
+                    &[
+                        Action::Follow,
+                        Action::Filter,
+                        Action::LogFilter,
+                        Action::NextError,
+                        Action::GoTo,
+                        Action::Together,
+                        Action::LogOther,
+                        Action::Wrap,
+                        Action::Streams,
+                        Action::Zoom,
+                    ]
                 }
             };
             let word = |action: Action| match (action, self.focus) {

@@ -1,5 +1,6 @@
 //! What lies above the panes for a while. Each covers as little as it needs, closes with Esc and loses nothing that was typed.
 
+mod ask;
 mod confirm;
 mod details;
 mod fetch;
@@ -10,7 +11,9 @@ mod picker;
 mod prompt;
 mod streams;
 mod submit;
+mod together;
 
+pub(super) use ask::Ask;
 pub(super) use confirm::Confirm;
 pub(super) use details::Details;
 pub(super) use fetch::FetchForm;
@@ -21,6 +24,7 @@ pub(super) use picker::Picker;
 pub(super) use prompt::PromptForm;
 pub(super) use streams::Streams;
 pub(super) use submit::SubmitForm;
+pub(super) use together::Together;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

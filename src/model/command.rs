@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::{ClusterId, Failure, JobChange, JobId, NodeChange, Place, Refusals};
+use super::lines::Printout;
+use super::{ClusterId, Failure, JobChange, JobId, LogSource, NodeChange, Place, Refusals};
 
 /// Something that changes the world.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -36,6 +37,8 @@ pub enum Command {
     },
     /// Bring a job's files here.
     Fetch(Fetch),
+    /// Write a log into a file here.
+    Save(Save),
     /// Answer what ssh asked.
     Reply {
         /// The cluster whose control session asks.
@@ -95,6 +98,26 @@ pub struct Fetch {
     pub existing: Existing,
 }
 
+/// A log that is to be written into a file here.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Save {
+    /// The local file.
+    pub dest: PathBuf,
+    /// What is written.
+    pub what: Saved,
+    /// What to do if it is there already.
+    pub existing: Existing,
+}
+
+/// What of a log is written.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Saved {
+    /// What is shown.
+    Shown(Printout),
+    /// All of it, read again from where it lies.
+    Whole(LogSource),
+}
+
 /// What a running command tells. A stream of these ends in `Done` or `Failed`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Progress {
@@ -147,6 +170,13 @@ pub enum Receipt {
         dest: PathBuf,
         /// Their names below it.
         files: Vec<String>,
+    },
+    /// A log is in a file here.
+    Saved {
+        /// The file.
+        dest: PathBuf,
+        /// Its bytes.
+        bytes: u64,
     },
     /// The answer was passed on, or the connection is being tried.
     Noted,

@@ -6,6 +6,7 @@ mod backend;
 mod directory;
 mod memory;
 mod output;
+mod save;
 mod submit;
 
 use std::path::PathBuf;
@@ -213,6 +214,10 @@ impl Inner {
             Command::Finish { cluster, .. } | Command::Change { cluster, .. } | Command::ChangeNodes { cluster, .. } => cluster,
             Command::Reply { cluster, .. } | Command::Reconnect(cluster) => cluster,
             Command::Fetch(fetch) => &fetch.cluster,
+            Command::Save(save) => {
+                let inner = self.clone();
+                return save::run(save.clone(), move |query| inner.clone().ask(query).boxed());
+            }
         };
         if let Some(demo) = self.is_simulated(cluster) {
             return demo.run(command);
@@ -243,6 +248,7 @@ impl Inner {
                 changed(asked, async move { backend.change_nodes(change, nodes).await })
             }
             Command::Fetch(fetch) => output::fetch(backend, fetch),
+            Command::Save(_) => ended(Progress::Done(Receipt::Noted)),
             Command::Reply { prompt, text, .. } => {
                 backend.host().reply(prompt, text);
                 ended(Progress::Done(Receipt::Noted))

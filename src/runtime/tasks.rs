@@ -8,6 +8,8 @@ use futures::StreamExt;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 
+use crate::model::lines::Sift;
+use crate::model::lines::sift::Use;
 use crate::model::{Arrangement, Cadence, Query, Wish};
 use crate::protocol::{CommandId, Effect, Event};
 use crate::remote::Remote;
@@ -42,13 +44,30 @@ pub(super) struct Tasks {
     commands: HashMap<CommandId, Task>,
     wishes: watch::Sender<Option<Wish>>,
     _arranger: Task,
+    /// For searches and for filters.
+    sifts: [watch::Sender<Option<Sift>>; 2],
+    _sifters: [Task; 2],
 }
 
 impl Tasks {
     pub(super) fn new(remote: Arc<dyn Remote>, events: mpsc::Sender<Event>) -> Self {
         let (wishes, wished) = watch::channel(None);
         let arranger = Task(tokio::spawn(arrange(wished, events.clone())));
-        Self { remote, events, open: HashMap::new(), answered: Arc::default(), commands: HashMap::new(), wishes, _arranger: arranger }
+        let [(search, searcher), (filter, filterer)] = [(), ()].map(|()| {
+            let (sifts, wanted) = watch::channel(None);
+            (sifts, Task(tokio::spawn(sift(wanted, events.clone()))))
+        });
+        Self {
+            remote,
+            events,
+            open: HashMap::new(),
+            answered: Arc::default(),
+            commands: HashMap::new(),
+            wishes,
+            _arranger: arranger,
+            sifts: [search, filter],
+            _sifters: [searcher, filterer],
+        }
     }
 
     /// Drops the questions that are not wanted any more and asks those that are new.
@@ -131,6 +150,13 @@ impl Tasks {
             Effect::Arrange(wish) => {
                 self.wishes.send_replace(Some(wish));
             }
+            Effect::Sift(sift) => {
+                let [search, filter] = &self.sifts;
+                match sift.purpose {
+                    Use::Search => search.send_replace(Some(sift)),
+                    Use::Filter => filter.send_replace(Some(sift)),
+                };
+            }
             Effect::Refresh(query) => {
                 if let Some(open) = self.open.get(&query) {
                     open.again.notify_one();
@@ -143,7 +169,7 @@ impl Tasks {
                     let _ = events.send(Event::Woken).await;
                 });
             }
-            Effect::Copy(_) | Effect::Quit => {}
+            Effect::Copy(_) | Effect::Page(_) | Effect::Quit => {}
         }
     }
 }
@@ -156,5 +182,15 @@ async fn arrange(mut wished: watch::Receiver<Option<Wish>>, events: mpsc::Sender
         if events.send(Event::Arranged(Arc::new(arrangement))).await.is_err() {
             return;
         }
+    }
+}
+
+/// Makes the latest search, one at a time. One that is overtaken ends after the part it is at.
+async fn sift(mut wanted: watch::Receiver<Option<Sift>>, events: mpsc::Sender<Event>) {
+    while wanted.changed().await.is_ok() {
+        let Some(sift) = wanted.borrow_and_update().clone() else { continue };
+        let (newer, events) = (wanted.clone(), events.clone());
+        let search = move || sift.run(|found| !newer.has_changed().unwrap_or(true) && events.blocking_send(Event::Found(found)).is_ok());
+        let _ = tokio::task::spawn_blocking(search).await;
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::answers;
 use super::random::mixed;
 use super::world::{Power, SimJob, World};
-use crate::model::{JobState, LogSource, LogStart, LogStream, OutputKind};
+use crate::model::{Answer, Failure, FailureKind, JobState, LogHit, LogPlace, LogSource, LogStart, LogStream, OutputKind};
 
 /// Lines that are shown of a long log's end.
 pub(super) const TAIL: usize = 2_000;
@@ -40,6 +40,42 @@ pub(super) fn text(world: &World, age: f64, source: &LogSource, seen: Option<usi
             Ok((1, if seen.is_none() { text.to_owned() } else { out }))
         }
     }
+}
+
+/// Whole lines of a text beside a place.
+pub(super) fn range(text: &str, at: LogPlace, bytes: i64) -> Answer {
+    let at = match at {
+        LogPlace::Byte(at) => usize::try_from(at).unwrap_or(text.len()).min(text.len()),
+        LogPlace::Moment(_) => text.len(),
+    };
+    let line_from = |p: usize| if p == 0 { 0 } else { text.as_bytes()[p - 1..].iter().position(|b| *b == b'\n').map_or(text.len(), |n| p + n) };
+    let wanted = usize::try_from(bytes.unsigned_abs()).unwrap_or(usize::MAX);
+    let (start, end) = if bytes < 0 {
+        (line_from(at.saturating_sub(wanted)).min(at), at)
+    } else {
+        let start = line_from(at);
+        (start, line_from(start.saturating_add(wanted).min(text.len())))
+    };
+    let place = |p: usize| LogPlace::Byte(p as u64);
+    let bytes = text.as_bytes()[start..end].to_vec();
+    Answer::LogRange { start: place(start), end: place(end), bytes, is_start: start == 0, is_end: end == text.len() }
+}
+
+/// The lines of a text that match.
+pub(super) fn find(text: &str, pattern: &str, insensitive: bool) -> Result<Answer, Failure> {
+    let regex = regex::RegexBuilder::new(pattern).case_insensitive(insensitive).build();
+    let regex = regex.map_err(|error| Failure::new(FailureKind::Rejected, "the search", error.to_string()))?;
+    let (mut hits, mut total, mut place) = (Vec::new(), 0, 0);
+    for (n, line) in (1..).zip(text.split_inclusive('\n')) {
+        if regex.is_match(line.trim_end_matches('\n')) {
+            total += 1;
+            if hits.len() < 10_000 {
+                hits.push(LogHit { line: n, place: LogPlace::Byte(place), text: line.chars().take(200).collect() });
+            }
+        }
+        place += line.len() as u64;
+    }
+    Ok(Answer::LogFound { hits, total })
 }
 
 fn bounded(age: f64) -> i64 {

@@ -1,0 +1,116 @@
+//! What is searched for: a regular expression over bytes, with smart case, that sees no colours.
+//!
+//! Never fails: what is no expression is taken literally.
+
+use std::borrow::Cow;
+
+use memchr::memchr;
+use regex::bytes;
+
+/// A search or a filter as the user typed it; `!` in front inverts.
+#[derive(Clone, Debug)]
+pub struct Pattern {
+    text: String,
+    bytes: bytes::Regex,
+    chars: regex::Regex,
+    inverted: bool,
+    insensitive: bool,
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Pattern {}
+
+impl Pattern {
+    /// Reads what the user typed; `None` where that is nothing.
+    pub fn new(text: &str) -> Option<Self> {
+        let (inverted, pattern) = text.strip_prefix('!').map_or((false, text), |rest| (true, rest));
+        if pattern.is_empty() {
+            return None;
+        }
+        let insensitive = !pattern.chars().any(char::is_uppercase);
+        let build = |p: &str| {
+            let bytes = bytes::RegexBuilder::new(p).case_insensitive(insensitive).size_limit(1 << 20).build().ok()?;
+            let chars = regex::RegexBuilder::new(p).case_insensitive(insensitive).size_limit(1 << 20).build().ok()?;
+            Some((bytes, chars))
+        };
+        let (bytes, chars) = build(pattern).or_else(|| build(&regex::escape(pattern)))?;
+        Some(Self { text: text.to_owned(), bytes, chars, inverted, insensitive })
+    }
+
+    /// What the user typed.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The expression to search for elsewhere, and whether case does not matter; `None` where lines without it are wanted.
+    pub fn elsewhere(&self) -> Option<(String, bool)> {
+        (!self.inverted).then(|| (self.chars.as_str().to_owned(), self.insensitive))
+    }
+
+    /// Whether a line passes. `escapes` says whether it may hold colours.
+    pub fn matches(&self, line: &[u8], escapes: bool) -> bool {
+        let found = if escapes && memchr(0x1b, line).is_some() {
+            self.bytes.is_match(&without_colours(line))
+        } else {
+            self.bytes.is_match(line)
+        };
+        found != self.inverted
+    }
+
+    /// Where in a text it stands; nowhere where lines without it are wanted.
+    pub fn places<'a>(&'a self, text: &'a str) -> impl Iterator<Item = (usize, usize)> + 'a {
+        let found = (!self.inverted).then(|| self.chars.find_iter(text));
+        found.into_iter().flatten().filter(|m| !m.is_empty()).map(|m| (m.start(), m.end()))
+    }
+}
+
+/// The length of the colour sequence that `bytes` begins with.
+pub(super) fn colour(bytes: &[u8]) -> Option<usize> {
+    let body = bytes.strip_prefix(b"\x1b[")?;
+    let end = body.iter().take(64).position(|b| !(b.is_ascii_digit() || *b == b';' || *b == b':'))?;
+    (body[end] == b'm').then_some(end + 3)
+}
+
+/// A line without its colours.
+pub fn without_colours(line: &[u8]) -> Cow<'_, [u8]> {
+    let Some(first) = memchr(0x1b, line) else { return Cow::Borrowed(line) };
+    let mut out = Vec::with_capacity(line.len());
+    out.extend_from_slice(&line[..first]);
+    let mut rest = &line[first..];
+    while !rest.is_empty() {
+        let skipped = colour(rest).unwrap_or(0);
+        rest = &rest[skipped..];
+        // An escape that begins no colour is text like any other.
+        let from = usize::from(skipped == 0).min(rest.len());
+        let end = memchr(0x1b, &rest[from..]).map_or(rest.len(), |p| p + from);
+        out.extend_from_slice(&rest[..end]);
+        rest = &rest[end..];
+    }
+    Cow::Owned(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn case_is_smart_and_colours_are_not_seen() {
+        let hits = |p: &str, line: &str| Pattern::new(p).unwrap().matches(line.as_bytes(), true);
+        assert!(hits("error: x", "\x1b[31mERROR\x1b[0m: x") && !hits("Error", "error"));
+        assert!(hits("!error", "fine") && !hits("!error", "error"));
+        assert!(hits("a(", "a(b") && Pattern::new("").is_none() && Pattern::new("!").is_none());
+        assert!(hits("^\u{fffd}?b", "b"));
+        assert!(Pattern::new("x.y").unwrap().matches(b"\xffx\xfey x-y", false));
+    }
+
+    #[test]
+    fn only_colours_are_taken_away() {
+        assert_eq!(&*without_colours(b"a\x1b[1;31mb\x1b[0m\x1b[2Jc\x1b"), b"ab\x1b[2Jc\x1b");
+        assert_eq!(&*without_colours(b"\x1b\x1b[mx"), b"\x1bx");
+    }
+}
