@@ -13,6 +13,7 @@ mod split;
 pub mod stamp;
 pub mod weave;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use memchr::{memchr, memchr_iter, memrchr};
@@ -76,6 +77,8 @@ pub struct Lines {
     arrived: u64,
     is_whole: bool,
     by_moment: bool,
+    /// Lines at which the moment is known that their source calls their place.
+    moments: VecDeque<(i64, i64)>,
 }
 
 impl Lines {
@@ -175,9 +178,11 @@ impl Lines {
 
     fn take(&mut self, bytes: &[u8]) {
         if let Some(aside) = &mut self.aside {
-            let before = aside.lines;
+            // A line counts when it begins.
+            let begun = |aside: &Aside| aside.lines + u64::from(!aside.splitter.text.is_empty());
+            let before = begun(aside);
             aside.splitter.feed(bytes, |_, _| aside.lines += 1);
-            self.arrived += aside.lines - before;
+            self.arrived += begun(aside) - before;
             return;
         }
         let before = self.end();
@@ -381,6 +386,15 @@ impl Lines {
         self.judge = Judge::default();
     }
 
+    /// What comes next stands at this moment of its source, in milliseconds since 1970.
+    pub fn at_moment(&mut self, moment: i64) {
+        let first = self.first();
+        while self.moments.front().is_some_and(|(line, _)| *line < first) {
+            self.moments.pop_front();
+        }
+        self.moments.push_back((self.end(), moment));
+    }
+
     /// Takes lines that stand right before those that are kept. `is_start`: nothing stands before them.
     pub fn prepend(&mut self, start: u64, bytes: &[u8], is_start: bool) {
         let limit = self.time(self.first());
@@ -404,6 +418,9 @@ impl Lines {
         self.is_whole = is_start;
         if is_start {
             self.let_go = 0;
+        }
+        if self.by_moment {
+            self.moments.push_front((first, i64::try_from(start).unwrap_or(0)));
         }
         if self.bytes > self.budget && !self.by_moment {
             self.hold = self.hold.or(Some(first));
@@ -446,6 +463,7 @@ impl Lines {
 
     fn forget(&mut self) {
         self.blocks = Blocks::default();
+        self.moments.clear();
         (self.bytes, self.let_go, self.is_whole, self.aside, self.placed) = (0, 0, false, None, false);
         (self.number, self.stamped, self.judge) = (self.number + FAR, false, Judge::default());
         self.splitter = Splitter::default();
@@ -540,7 +558,9 @@ impl Lines {
         }
         if self.by_moment {
             // What more would be read could not be kept.
-            return (self.bytes < self.budget).then(|| u64::try_from(self.time(self.first())).unwrap_or(0));
+            let first = self.first();
+            let told = self.moments.iter().find(|(line, _)| *line == first).map(|(_, moment)| *moment);
+            return (self.bytes < self.budget).then(|| u64::try_from(told.unwrap_or_else(|| self.time(first))).unwrap_or(0));
         }
         let place = if self.blocks.is_empty() { self.splitter.start } else { self.blocks.place(self.first()) };
         (place > 0).then_some(place)

@@ -99,7 +99,8 @@ impl Demo {
             Query::History { recall, .. } => Ok(Answer::History(self.with_world(|w| past::history(w, &recall)))),
             Query::LogRange { source, at, bytes } => self.whole(&source).map(|text| logs::range(&text, at, bytes)),
             Query::LogFind { source, pattern, insensitive } => {
-                self.whole(&source).and_then(|text| logs::find(&text, &pattern, insensitive))
+                let by_moment = matches!(source, LogSource::Stream { .. });
+                self.whole(&source).and_then(|text| logs::find(&text, by_moment, &pattern, insensitive))
             }
             Query::Clusters(_) | Query::Link(_) | Query::Log(..) | Query::Outbox => Err(missing("the simulation")),
         };

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod flows;
+mod logs;
 mod screens;
 mod stage;
 mod tidy;

@@ -36,7 +36,7 @@ impl Stage {
             keys: KeyMap::default(),
             theme: Theme::Dark,
             folder: "/data".into(),
-            log_memory: 1 << 20,
+            log_memory: 128 << 10,
             zone: TimeZone::UTC,
         };
         let mut stage = Self { app: App::new(settings, (width, height)), now: Duration::ZERO, effects: Vec::new() };

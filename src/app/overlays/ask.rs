@@ -84,9 +84,8 @@ impl Overlay for Ask {
         match (&mut self.what, chord.key) {
             (For::Filter { before }, _) if close => vec![Intent::Close, Intent::Logs(LogWish::Keep(std::mem::take(before)))],
             _ if close => vec![Intent::Close],
-            (For::Filter { .. }, Key::Enter) => vec![Intent::Close],
             (For::Place | For::File { .. }, Key::Enter) if self.field.text().trim().is_empty() => vec![Intent::Close],
-            (For::Place | For::Word | For::File { .. }, Key::Enter) => vec![Intent::Close, Intent::Logs(self.wish())],
+            (For::Filter { .. } | For::Place | For::Word | For::File { .. }, Key::Enter) => vec![Intent::Close, Intent::Logs(self.wish())],
             (For::File { whole: Some(whole) }, Key::Tab | Key::BackTab) => {
                 *whole = !*whole;
                 Vec::new()

@@ -77,8 +77,9 @@ pub(in crate::app) struct Logs {
     density: Density,
     counted: Option<(Duration, usize, u64)>,
     searches: u64,
-    /// Rows of the pane.
+    /// Rows of the pane, and cells in each.
     rows: usize,
+    cells: usize,
 }
 
 impl Logs {
@@ -111,6 +112,7 @@ impl Logs {
             counted: None,
             searches: 0,
             rows: 2,
+            cells: 80,
         }
     }
 
@@ -133,6 +135,7 @@ impl Logs {
             words: std::mem::take(&mut self.words),
             searches: self.searches,
             rows: self.rows,
+            cells: self.cells,
             ..fresh
         };
         self.threads = source.into_iter().map(|source| Thread::new(source, title.clone(), self.budget, self.zone)).collect();
@@ -200,9 +203,9 @@ impl Logs {
     }
 
     /// Time went on, or the pane got another size.
-    pub(in crate::app) fn tick(&mut self, clock: Clock, zone: &TimeZone, rows: usize) {
+    pub(in crate::app) fn tick(&mut self, clock: Clock, zone: &TimeZone, (rows, cells): (usize, usize)) {
         self.now = clock.wall.as_millisecond();
-        self.rows = rows.max(2);
+        (self.rows, self.cells) = (rows.max(2), cells);
         self.zone = zone.to_offset(clock.wall).seconds();
         let arrived = self.arrived();
         let due = self.counted.is_none_or(|(at, height, lines)| {
@@ -220,6 +223,10 @@ impl Logs {
 
     fn arrived(&self) -> u64 {
         self.threads.iter().map(|thread| thread.lines.arrived()).sum()
+    }
+
+    fn new_lines(&self) -> u64 {
+        self.threads.iter().map(Thread::new_lines).sum()
     }
 
     /// Takes what a log said, or a part of it that was asked for.

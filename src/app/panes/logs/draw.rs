@@ -242,15 +242,16 @@ impl Logs {
                 put(buf, area.right() - 1, y, "█", 1, look.style(Tone::Plain));
             }
             let Some(bucket) = self.density.buckets.get(n).copied() else { continue };
-            // Any line is seen, however many there are elsewhere; so is any error.
-            let eighths = if bucket.lines == 0 { 0 } else { (bucket.lines * 8).div_ceil(most).clamp(1, 8) };
-            let eighths = if bucket.errors + bucket.warnings > 0 { eighths.max(1) } else { eighths };
+            // Any line is seen, however many there are elsewhere; so is any error. Without times all stretches hold the same number of lines.
+            let eighths = if bucket.lines == 0 || self.density.times.is_none() { 0 } else { (bucket.lines * 8).div_ceil(most).clamp(1, 8) };
+            let eighths = if bucket.errors > 0 { eighths.max(1) } else { eighths };
             let sign = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"][usize::try_from(eighths).unwrap_or(8).min(8)];
-            let tone = match (bucket.errors, bucket.warnings) {
-                (1.., _) => Tone::Bad,
-                (0, 1..) => Tone::Waits,
-                (0, 0) if seen(n) => Tone::Plain,
-                (0, 0) => Tone::Dim,
+            let tone = match bucket.errors {
+                1.. => Tone::Bad,
+                // Mostly warnings: single ones are everywhere and say nothing.
+                0 if bucket.warnings * 2 > bucket.lines => Tone::Waits,
+                0 if seen(n) => Tone::Plain,
+                0 => Tone::Dim,
             };
             put(buf, inner.right() - 1, y, sign, 1, look.style(tone));
         }

@@ -6,9 +6,11 @@ use super::thread::Aim;
 use crate::app::intent::Intent;
 use crate::app::notices::Notice;
 use crate::model::lines::sift::{Stretch, Use};
-use crate::model::lines::{At, Found, Hits, Pattern, Sift, Strand, Weave};
+use crate::model::lines::pattern::without_colours;
+use crate::model::lines::{At, Found, Hits, Pattern, Shown, Sift, Strand, Weave};
 use crate::model::{Answer, Failure, LogHit, LogPlace, LogSource, Query};
 use crate::protocol::Effect;
+use crate::ui::width;
 
 /// A search in the whole of a log.
 #[derive(Clone, Debug, Default)]
@@ -224,6 +226,7 @@ impl Logs {
         };
         if let Some(at) = next.filter(|_| !forward || self.is_known_from(from)) {
             self.go(at);
+            self.reveal(at);
             return Vec::new();
         }
         if self.search.running.is_some() {
@@ -235,6 +238,20 @@ impl Logs {
             Whole::Here(..) => self.go_in_whole(forward),
             Whole::No if self.can_search_whole() => self.find_in_whole(forward),
             _ => self.no_more(forward),
+        }
+    }
+
+    /// Scrolls sideways where a hit would be out of sight.
+    fn reveal(&mut self, at: At) {
+        let (Some(pattern), false) = (self.search.pattern(), self.view.wrap) else { return };
+        let Some(Shown::Text(line)) = self.threads.get(at.log).and_then(|thread| thread.lines.get(at.line)) else { return };
+        let text = String::from_utf8_lossy(&without_colours(line)).into_owned();
+        let Some((start, end)) = pattern.places(&text).next() else { return };
+        let (from, to) = (width(&text[..start]), width(&text[..end]));
+        // Tags, marks and the histogram take some cells; how many is the drawing's business.
+        let room = self.cells.saturating_sub(26).max(8);
+        if from < self.view.left || to > self.view.left + room {
+            self.view.left = if to <= room { 0 } else { from.saturating_sub(room / 2).next_multiple_of(16) };
         }
     }
 

@@ -22,6 +22,8 @@ impl Logs {
             Action::PageDown => self.scroll(page, true),
             Action::HalfUp => self.scroll(page.div_ceil(2), false),
             Action::HalfDown => self.scroll(page.div_ceil(2), true),
+            Action::Top if self.view.select.is_some() => self.stretch(usize::MAX, false),
+            Action::Bottom if self.view.select.is_some() => self.stretch(usize::MAX, true),
             Action::Top => self.top(),
             Action::Bottom => self.bottom(),
             Action::Follow if self.view.follow => self.pause(),
@@ -59,11 +61,14 @@ impl Logs {
 
     /// The row that is at the top of the pane.
     pub(super) fn top_rank(&self, weave: &Weave<'_>) -> usize {
-        let last = weave.len().saturating_sub(self.rows);
-        match self.view.top.filter(|_| !self.view.follow) {
-            Some(top) => weave.rank(top).min(weave.len().saturating_sub(1)),
-            None => last,
-        }
+        let last = self.last_rank(weave);
+        self.view.top.filter(|_| !self.view.follow).map_or(last, |top| weave.rank(top).min(last))
+    }
+
+    /// The row at the top when the end is seen; one more is needed to say that there is more below.
+    fn last_rank(&self, weave: &Weave<'_>) -> usize {
+        let apart = self.threads.iter().any(|thread| thread.lines.is_apart());
+        (weave.len() + usize::from(apart)).saturating_sub(self.rows)
     }
 
     /// Stands still from now on.
@@ -71,7 +76,7 @@ impl Logs {
         if self.view.follow {
             let weave = self.weave();
             let top = weave.at(self.top_rank(&weave));
-            (self.view.top, self.view.follow, self.view.paused_at) = (top, false, self.arrived());
+            (self.view.top, self.view.follow, self.view.paused_at) = (top, false, self.new_lines());
         }
     }
 
@@ -82,8 +87,8 @@ impl Logs {
         let weave = self.weave();
         let (len, from) = (weave.len(), self.top_rank(&weave));
         let apart = self.threads.iter().any(|thread| thread.lines.is_apart());
-        let last = (len + usize::from(apart)).saturating_sub(self.rows);
-        let to = if down { (from + lines).min(last.max(from)) } else { from.saturating_sub(lines) };
+        let last = self.last_rank(&weave);
+        let to = if down { (from + lines).min(last) } else { from.saturating_sub(lines) };
         let top = weave.at(to);
         // Whoever scrolls down to the end wants to see what comes.
         if down && to >= last && !apart {
@@ -116,12 +121,12 @@ impl Logs {
 
     fn top(&mut self) {
         self.pause();
+        self.view.top = self.weave().at(0);
         match self.threads.as_mut_slice() {
             [one] if !one.lines.by_moment() && one.lines.before().is_some() => one.read(Aim::Start),
-            _ => {
-                self.view.top = self.weave().at(0);
-                self.reach_back();
-            }
+            // A stream can only be read back, as far as there is room.
+            [one] if one.lines.before().is_some() => one.read(Aim::Back(Some(i64::MIN))),
+            _ => self.reach_back(),
         }
     }
 
@@ -303,6 +308,8 @@ impl Logs {
         let there = lines.time(lines.first()) <= until || lines.before().is_none();
         if !there && lines.size() < lines.budget() / 4 * 3 {
             thread.read(Aim::Back(Some(until)));
+        } else if until == i64::MIN {
+            self.view.top = self.weave().at(0);
         } else if !window {
             let line = lines.blocks().at_time(until);
             self.go(At { log, line });

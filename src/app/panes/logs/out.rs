@@ -60,7 +60,7 @@ impl Logs {
     pub(super) fn stretch(&mut self, lines: usize, down: bool) {
         let weave = self.weave();
         let Some(rank) = self.view.cursor.map(|at| weave.rank(at)) else { return };
-        let to = if down { (rank + lines).min(weave.len().saturating_sub(1)) } else { rank.saturating_sub(lines) };
+        let to = if down { rank.saturating_add(lines).min(weave.len().saturating_sub(1)) } else { rank.saturating_sub(lines) };
         if let Some(at) = weave.at(to) {
             self.go(at);
         }

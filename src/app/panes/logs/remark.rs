@@ -55,6 +55,9 @@ impl Logs {
             parts.push(vec![("selecting".to_owned(), look.style(Tone::Key))]);
         }
         parts.push(vec![(self.count_words(weave), look.style(Tone::Dim))]);
+        if let Some(thread) = self.threads.iter().find(|thread| !thread.way.is_empty()) {
+            parts.push(vec![(thread.way.clone(), look.style(Tone::Dim))]);
+        }
         let gone: u64 = self.threads.iter().map(|thread| thread.lines.gone()).sum();
         let before: u64 = self.threads.iter().filter(|t| !t.lines.by_moment()).filter_map(|t| t.lines.before()).sum();
         if gone > 0 {
@@ -109,7 +112,7 @@ impl Logs {
                 (None, false) => vec![("following".to_owned(), look.style(Tone::Good))],
             };
         }
-        let new = self.arrived().saturating_sub(self.view.paused_at);
+        let new = self.new_lines().saturating_sub(self.view.paused_at);
         let mut out = vec![("paused".to_owned(), look.style(Tone::Waits))];
         if new > 0 {
             out.push((format!(" · {} new", thousands(new)), look.style(Tone::Good)));
@@ -120,7 +123,7 @@ impl Logs {
     /// `/loss 3 of 128+`
     fn hits_found(&self, look: &Look<'_>) -> Words {
         let (known, on, more) = self.tally();
-        let plus = if more { "+" } else { "" };
+        let plus = if more && self.in_whole().is_none() { "+" } else { "" };
         let text = fit(self.search.text(), 24, Cut::End).into_owned();
         let mut out = vec![(format!("/{text} "), look.style(Tone::Key))];
         let known = thousands(known as u64);
@@ -145,7 +148,7 @@ impl Logs {
             return None;
         }
         let gone: u64 = self.threads.iter().map(|thread| thread.lines.gone()).sum();
-        let reading = self.threads.iter().any(|thread| matches!(&thread.reading, Some(reading) if matches!(reading.aim, Aim::Back(_))));
+        let reading = self.threads.iter().any(|thread| matches!(&thread.reading, Some(reading) if matches!(reading.aim, Aim::Back(_) | Aim::Start)));
         let earlier = self.threads.iter().filter(|thread| thread.lines.before().is_some());
         let bytes_before: u64 = earlier.clone().filter(|t| !t.lines.by_moment()).filter_map(|t| t.lines.before()).sum();
         let again = if earlier.clone().next().is_none() {

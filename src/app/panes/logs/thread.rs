@@ -53,6 +53,10 @@ pub(super) struct Thread {
     pub(super) kept: Hits,
     /// Whether it lets the unfinished line through.
     pub(super) open: bool,
+    /// How it is read, where its source has several ways.
+    pub(super) way: String,
+    /// Lines that had arrived when all was read that was there at first.
+    old: Option<u64>,
 }
 
 /// How much is read at once when one scrolls.
@@ -67,8 +71,24 @@ impl Thread {
         let here = here || matches!(&source, LogSource::Output { cluster, .. } if *cluster == crate::model::ClusterId::local());
         let by_moment = matches!(source, LogSource::Stream { .. });
         let lines = Lines::new(budget, if here { zone } else { 0 }, by_moment);
-        let (hits, kept) = (Hits::default(), Hits::default());
-        Self { source, title, lines, status: Status::Opening, failure: None, reading: None, hits, kept, open: false }
+        Self {
+            source,
+            title,
+            lines,
+            status: Status::Opening,
+            failure: None,
+            reading: None,
+            hits: Hits::default(),
+            kept: Hits::default(),
+            open: false,
+            way: String::new(),
+            old: None,
+        }
+    }
+
+    /// Lines that were written since the log was opened.
+    pub(super) fn new_lines(&self) -> u64 {
+        self.old.map_or(0, |old| self.lines.arrived() - old)
     }
 
     /// What the filter lets through.
@@ -105,7 +125,13 @@ impl Thread {
             }
             LogEvent::Bytes { offset, bytes } => self.lines.feed(offset, &bytes, now),
             LogEvent::Restarted { why } => self.lines.restarted(&why),
-            LogEvent::CaughtUp => self.status = Status::CaughtUp,
+            LogEvent::CaughtUp => {
+                self.status = Status::CaughtUp;
+                self.old = self.old.or(Some(self.lines.arrived()));
+            }
+            LogEvent::At(LogPlace::Moment(moment)) => self.lines.at_moment(moment),
+            LogEvent::At(LogPlace::Byte(_)) => {}
+            LogEvent::Remark(way) => self.way = way,
         }
     }
 
