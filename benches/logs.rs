@@ -18,9 +18,24 @@ fn text() -> String {
     let mut out = String::with_capacity(LINES * 100);
     for n in 0..LINES {
         let _ = match n % 10 {
-            0 => writeln!(out, "[2026-11-25T{:02}:{:02}:{:02}.{:03}] sched: Allocate JobId={n} NodeList=compute-dy-c5large-{}", n / 41_667, n / 695 % 60, n / 12 % 60, n % 1_000, n % 64),
+            0 => writeln!(
+                out,
+                "[2026-11-25T{:02}:{:02}:{:02}.{:03}] sched: Allocate JobId={n} NodeList=compute-dy-c5large-{}",
+                n / 41_667,
+                n / 695 % 60,
+                n / 12 % 60,
+                n % 1_000,
+                n % 64
+            ),
             5 if n % 9_973 == 5 => writeln!(out, "slurmstepd: error: task {n}: needle in a haystack"),
-            _ => writeln!(out, "epoch {:>3}  step {:>5}/2000  loss {:.4}  {} img/s  lr 0.00031  grad 1.23 mem 31.2 GiB", n / 400, n % 2_000, 2.3 / (1.0 + n as f64 / 1e4), 1_150 + n % 90),
+            _ => writeln!(
+                out,
+                "epoch {:>3}  step {:>5}/2000  loss {:.4}  {} img/s  lr 0.00031  grad 1.23 mem 31.2 GiB",
+                n / 400,
+                n % 2_000,
+                2.3 / (1.0 + n as f64 / 1e4),
+                1_150 + n % 90
+            ),
         };
     }
     out

@@ -116,7 +116,8 @@ impl App {
         let intents = match event {
             Event::Ticked(clock) => {
                 self.clock = clock;
-                let size = self.layout().area(Pane::Logs).map_or((2, 80), |area| (area.height.saturating_sub(2), area.width.saturating_sub(2)));
+                let size =
+                    self.layout().area(Pane::Logs).map_or((2, 80), |area| (area.height.saturating_sub(2), area.width.saturating_sub(2)));
                 self.logs.tick(clock, &self.settings.zone, (size.0.into(), size.1.into()));
                 Vec::new()
             }

@@ -113,10 +113,8 @@ impl App {
             }
             (Receipt::Differs { dest, .. }, Command::Save(save)) => {
                 let again = Command::Save(Save { existing: Existing::Overwrite, ..save });
-                let choices = vec![
-                    ('n', "stop".to_owned(), Vec::new()),
-                    ('o', "overwrite it".to_owned(), vec![Intent::Run(again, under.words.clone())]),
-                ];
+                let choices =
+                    vec![('n', "stop".to_owned(), Vec::new()), ('o', "overwrite it".to_owned(), vec![Intent::Run(again, under.words)])];
                 let text = format!("{} is there already.", dest.display());
                 vec![Intent::Open(Box::new(Confirm::choices("Overwrite the file?".into(), text, choices)))]
             }

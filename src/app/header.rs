@@ -106,20 +106,18 @@ impl App {
                     Action::Filter,
                     Action::Sort,
                 ],
-                Pane::Logs => {
-                    &[
-                        Action::Follow,
-                        Action::Filter,
-                        Action::LogFilter,
-                        Action::NextError,
-                        Action::GoTo,
-                        Action::Together,
-                        Action::LogOther,
-                        Action::Wrap,
-                        Action::Streams,
-                        Action::Zoom,
-                    ]
-                }
+                Pane::Logs => &[
+                    Action::Follow,
+                    Action::Filter,
+                    Action::LogFilter,
+                    Action::NextError,
+                    Action::GoTo,
+                    Action::Together,
+                    Action::LogOther,
+                    Action::Wrap,
+                    Action::Streams,
+                    Action::Zoom,
+                ],
             };
             let word = |action: Action| match (action, self.focus) {
                 (Action::Open, Pane::Clusters) => "choose",

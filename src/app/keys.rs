@@ -41,7 +41,11 @@ impl App {
             Key::Esc => self.filtered(""),
             Key::Char('c') if chord.ctrl => self.filtered(""),
             Key::Enter => {
-                if self.focus == Pane::Logs { self.logs.find(false) } else { Vec::new() }
+                if self.focus == Pane::Logs {
+                    self.logs.find(false)
+                } else {
+                    Vec::new()
+                }
             }
             _ => {
                 field.press(chord);
@@ -181,7 +185,9 @@ impl App {
             Action::SaveLog => self.ask_for_file(),
             Action::Together => self.offer_logs(),
             Action::LogOther | Action::Follow | Action::Wrap | Action::NextHit | Action::PreviousHit => self.act_in(Pane::Logs, action),
-            Action::NextError | Action::PreviousError | Action::FindAll | Action::Shorter | Action::Longer => self.act_in(Pane::Logs, action),
+            Action::NextError | Action::PreviousError | Action::FindAll | Action::Shorter | Action::Longer => {
+                self.act_in(Pane::Logs, action)
+            }
             Action::Stamps | Action::MarkLine | Action::NextMark | Action::SelectLines | Action::PageLog => self.act_in(Pane::Logs, action),
             _ => self.act_in(self.focus, action),
         }

@@ -19,14 +19,14 @@ use std::sync::Arc;
 use memchr::{memchr, memchr_iter, memrchr};
 
 use super::duration;
-pub use block::Blocks;
 use block::Block;
+pub use block::Blocks;
 pub use density::{Bucket, Density};
 pub use pattern::Pattern;
 pub use printout::Printout;
+use severity::Judge;
 pub use severity::Severity;
 pub use sift::{Found, Hits, Sift};
-use severity::Judge;
 use split::{LONGEST, Splitter};
 pub use stamp::{Reader, Stamp};
 pub use weave::{At, Strand, Weave};
@@ -207,7 +207,8 @@ impl Lines {
         let (whole, rest) = bytes.split_at(memrchr(b'\n', bytes).map_or(0, |p| p + 1));
         if whole.is_empty() {
             // What follows belongs to the unfinished line.
-        } else if memchr(b'\r', whole).is_some() || whole.len() > LONGEST && memchr_iter(b'\n', whole).scan(0, gap).any(|gap| gap > LONGEST) {
+        } else if memchr(b'\r', whole).is_some() || whole.len() > LONGEST && memchr_iter(b'\n', whole).scan(0, gap).any(|gap| gap > LONGEST)
+        {
             self.put_slowly(whole);
         } else {
             self.put_run(whole);

@@ -215,8 +215,7 @@ impl Inner {
             Command::Reply { cluster, .. } | Command::Reconnect(cluster) => cluster,
             Command::Fetch(fetch) => &fetch.cluster,
             Command::Save(save) => {
-                let inner = self.clone();
-                return save::run(save.clone(), move |query| inner.clone().ask(query).boxed());
+                return save::run(save.clone(), move |query| self.clone().ask(query).boxed());
             }
         };
         if let Some(demo) = self.is_simulated(cluster) {

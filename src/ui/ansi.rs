@@ -192,14 +192,7 @@ mod tests {
         let line = pieces("ab\x1b[31mcd\x1b[0mef", Style::new());
         let got = painted(line, &[(0, 1), (1, 3), (5, 6)], hit);
         let red = Style::new().fg(Color::Indexed(1));
-        let expected = [
-            ("a", hit),
-            ("b", hit),
-            ("c", red.patch(hit)),
-            ("d", red),
-            ("e", Style::new()),
-            ("f", hit),
-        ];
+        let expected = [("a", hit), ("b", hit), ("c", red.patch(hit)), ("d", red), ("e", Style::new()), ("f", hit)];
         assert_eq!(got, expected.map(|(t, s)| (t.to_owned(), s)));
     }
 

@@ -89,7 +89,11 @@ fn every_state_has_its_picture() {
         stage.keys("enter");
     });
     picture("error", |stage| {
-        write(stage, 0, "epoch 1\nTraceback (most recent call last):\n  File \"main.py\", line 88\n    train()\nRuntimeError: CUDA error\nWARNING: retried\nslurmstepd: error: *** JOB 101 CANCELLED AT 2026-09-21T14:00:00 DUE TO TIME LIMIT ***\n");
+        write(
+            stage,
+            0,
+            "epoch 1\nTraceback (most recent call last):\n  File \"main.py\", line 88\n    train()\nRuntimeError: CUDA error\nWARNING: retried\nslurmstepd: error: *** JOB 101 CANCELLED AT 2026-09-21T14:00:00 DUE TO TIME LIMIT ***\n",
+        );
         stage.keys("E E");
     });
     picture("histogram", |stage| {
@@ -165,7 +169,10 @@ fn what_comes_while_one_reads_is_counted_and_moves_nothing() {
     let line = before.lines().find(|l| l.contains("line 00")).unwrap().trim().to_owned();
     let end = write(&mut stage, end, &numbered(300..1_504));
     let screen = stage.screen(140, 40);
-    assert!(screen.contains("paused · 1,204 new") && screen.contains(line.split("line").nth(1).unwrap().split(' ').nth(1).unwrap()), "{screen}");
+    assert!(
+        screen.contains("paused · 1,204 new") && screen.contains(line.split("line").nth(1).unwrap().split(' ').nth(1).unwrap()),
+        "{screen}"
+    );
     stage.keys("G");
     write(&mut stage, end, "the end\n");
     let screen = stage.screen(140, 40);
@@ -249,9 +256,44 @@ fn hits_are_counted_gone_through_and_searched_for_in_the_whole_log() {
     stage.answer(find, Ok(Answer::LogFound { hits, total: 1 }));
     let query = stage.app.wants().into_iter().map(|(q, _)| q).find(|q| matches!(q, Query::LogRange { .. })).unwrap();
     let bytes = text.as_bytes()[..11_000].to_vec();
-    stage.answer(query, Ok(Answer::LogRange { start: LogPlace::Byte(0), end: LogPlace::Byte(11_000), bytes, is_start: true, is_end: false }));
+    stage.answer(
+        query,
+        Ok(Answer::LogRange { start: LogPlace::Byte(0), end: LogPlace::Byte(11_000), bytes, is_start: true, is_end: false }),
+    );
     let screen = stage.screen(140, 40);
     assert!(screen.contains("line 00123") && screen.contains("1 of 1, 1 in the whole log"), "{screen}");
+}
+
+#[test]
+fn a_moment_that_is_not_here_is_looked_for_by_halving() {
+    let mut stage = stage(140, 40);
+    let text = daemon(9_000);
+    let size = text.len();
+    // Only the end is here.
+    let tail = size - text[size - 8_000..].find('\n').map_or(0, |p| 8_000 - p - 1);
+    say(&mut stage, LogEvent::Opened { path: "/out".into(), start: tail as u64, size: size as u64 });
+    say(&mut stage, LogEvent::Bytes { offset: tail as u64, bytes: text.as_bytes()[tail..].to_vec() });
+    say(&mut stage, LogEvent::CaughtUp);
+    assert!(stage.screen(140, 40).contains("before"));
+    stage.keys("@");
+    stage.text("-10h");
+    stage.keys("enter");
+    let mut asked = 0;
+    while let Some(query) = stage.app.wants().into_iter().map(|(q, _)| q).find(|q| matches!(q, Query::LogRange { .. })) {
+        let Query::LogRange { at: LogPlace::Byte(at), bytes, .. } = query else { panic!("{query:?}") };
+        let line_from = |p: usize| if p == 0 { 0 } else { text[p - 1..].find('\n').map_or(size, |n| p + n) };
+        let start = line_from(usize::try_from(at).unwrap());
+        let end = line_from((start + usize::try_from(bytes).unwrap()).min(size));
+        let place = |p: usize| LogPlace::Byte(p as u64);
+        let bytes = text.as_bytes()[start..end].to_vec();
+        let answer = Answer::LogRange { start: place(start), end: place(end), bytes, is_start: start == 0, is_end: end == size };
+        stage.answer(query, Ok(answer));
+        asked += 1;
+        assert!(asked < 20, "it never ends");
+    }
+    // The last line is 32 s old, so what was written ten hours ago is 3,597 lines above it.
+    let screen = stage.screen(140, 40);
+    assert!(screen.contains(" 5402") && asked > 2, "{asked} {screen}");
 }
 
 #[test]
@@ -334,7 +376,9 @@ fn lines_leave_by_clipboard_file_and_pager() {
     stage.keys("o");
     assert!(matches!(stage.effects.pop(), Some(Effect::Run(_, Command::Save(s))) if s.existing == Existing::Overwrite));
     stage.keys("> tab enter");
-    assert!(matches!(stage.effects.pop(), Some(Effect::Run(_, Command::Save(s))) if matches!(s.what, Saved::Whole(LogSource::Output { .. }))));
+    assert!(
+        matches!(stage.effects.pop(), Some(Effect::Run(_, Command::Save(s))) if matches!(s.what, Saved::Whole(LogSource::Output { .. })))
+    );
     // More than a clipboard takes is said.
     write(&mut stage, 34, &numbered(0..9_000));
     stage.keys("v g y");
@@ -352,7 +396,11 @@ fn words_have_their_colours_and_long_lines_a_part() {
     let ink = |stage: &Stage| {
         let buffer = stage.buffer(140, 40);
         let cell = |x: u16, y: u16| (x, y, buffer[(x, y)].clone());
-        (0..40).flat_map(|y| (0..140).map(move |x| (x, y))).map(|(x, y)| cell(x, y)).filter(|(.., c)| c.bg == ratatui::style::Color::Cyan).count()
+        (0..40)
+            .flat_map(|y| (0..140).map(move |x| (x, y)))
+            .map(|(x, y)| cell(x, y))
+            .filter(|(.., c)| c.bg == ratatui::style::Color::Cyan)
+            .count()
     };
     assert_eq!(ink(&stage), 4);
     stage.keys("H");

@@ -12,11 +12,15 @@ use crate::ui::{Field, Tone, put};
 #[derive(Debug)]
 enum For {
     /// Shown at once while it is typed; what was there before comes back on Esc.
-    Filter { before: String },
+    Filter {
+        before: String,
+    },
     Place,
     Word,
     /// Whether the whole log is wanted; `None` where only what is shown can be had.
-    File { whole: Option<bool> },
+    File {
+        whole: Option<bool>,
+    },
 }
 
 /// The line.
@@ -64,10 +68,14 @@ impl Ask {
 
     fn words(&self) -> (&'static str, &'static str) {
         match self.what {
-            For::Filter { .. } => ("Show only lines that match", "A regular expression, smart case; ! in front shows the others. Empty shows all."),
+            For::Filter { .. } => {
+                ("Show only lines that match", "A regular expression, smart case; ! in front shows the others. Empty shows all.")
+            }
             For::Place => ("Go to", "14:05 · 2026-11-25 14:05 · -10m · 50% · 1200 (a line)"),
             For::Word => ("Highlight", "A word or expression; the same once more takes it away, empty takes all away."),
-            For::File { whole: Some(true) } => ("Save the whole log into", "All of it, read again from where it lies. ⇥ saves only what is shown."),
+            For::File { whole: Some(true) } => {
+                ("Save the whole log into", "All of it, read again from where it lies. ⇥ saves only what is shown.")
+            }
             For::File { whole: Some(false) } => ("Save what is shown into", "Without colours. ⇥ saves the whole log."),
             For::File { whole: None } => ("Save what is shown into", "Without colours, in the order of time."),
         }

@@ -208,9 +208,7 @@ impl Logs {
         (self.rows, self.cells) = (rows.max(2), cells);
         self.zone = zone.to_offset(clock.wall).seconds();
         let arrived = self.arrived();
-        let due = self.counted.is_none_or(|(at, height, lines)| {
-            height != rows || lines != arrived && clock.since_start >= at + COUNT
-        });
+        let due = self.counted.is_none_or(|(at, height, lines)| height != rows || lines != arrived && clock.since_start >= at + COUNT);
         if due {
             self.count(clock.since_start, rows);
         }

@@ -27,6 +27,8 @@ pub struct Block {
     base: i64,
     jumps: Vec<Jump>,
     flags: Vec<(u32, Severity)>,
+    /// Warnings and errors among them.
+    counts: (u32, u32),
     marks: Vec<(u32, Box<str>)>,
     /// Which file of this name it is: one that was replaced or cut counts as another.
     pub(super) epoch: u32,
@@ -84,6 +86,7 @@ impl Block {
         self.times.push(u32::try_from(time.saturating_sub(self.base)).unwrap_or(u32::MAX));
         if let Some(severity) = severity {
             self.flags.push((line, severity));
+            count(&mut self.counts, severity);
         }
     }
 
@@ -252,21 +255,36 @@ impl Blocks {
     pub(super) fn tally(&self, edges: &[i64]) -> Vec<(u32, u32)> {
         let mut out = vec![(0, 0); edges.len().saturating_sub(1)];
         let mut at = 0;
+        let begin = edges.first().copied().unwrap_or(i64::MAX);
         for block in &self.0 {
+            while at + 1 < edges.len() && edges[at + 1] <= block.first {
+                at += 1;
+            }
+            // A block that no edge cuts has counted already.
+            if block.first >= begin && edges.get(at + 1).is_some_and(|end| block.end() <= *end) {
+                if let Some(pair) = out.get_mut(at) {
+                    *pair = (pair.0 + block.counts.0, pair.1 + block.counts.1);
+                }
+                continue;
+            }
             for (i, severity) in &block.flags {
                 let line = block.first + i64::from(*i);
                 while at + 1 < edges.len() && edges[at + 1] <= line {
                     at += 1;
                 }
-                if let Some(pair) = out.get_mut(at).filter(|_| edges.first().is_some_and(|first| *first <= line)) {
-                    match severity {
-                        Severity::Warning => pair.0 += 1,
-                        Severity::Error | Severity::Last => pair.1 += 1,
-                        Severity::More => {}
-                    }
+                if let Some(pair) = out.get_mut(at).filter(|_| begin <= line) {
+                    count(pair, *severity);
                 }
             }
         }
         out
+    }
+}
+
+fn count((warnings, errors): &mut (u32, u32), severity: Severity) {
+    match severity {
+        Severity::Warning => *warnings += 1,
+        Severity::Error | Severity::Last => *errors += 1,
+        Severity::More => {}
     }
 }

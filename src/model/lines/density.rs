@@ -100,6 +100,21 @@ mod tests {
     }
 
     #[test]
+    fn every_error_is_counted_once_however_blocks_lie() {
+        let mut lines = Lines::new(64 << 10, 0, false);
+        for n in 0..3_000_u64 {
+            let text = format!("{} {} {n}\n", 1_795_600_000 + n, if n % 7 == 0 { "error:" } else { "fine" });
+            lines.feed(lines.source_size(), text.as_bytes(), 1_795_615_400_000);
+        }
+        let errors = (lines.first()..lines.end()).filter(|n| lines.blocks().severity(*n).is_some()).count();
+        assert!(errors > 200 && lines.first() > 0);
+        for count in [1, 2, 7, 40, 400] {
+            let density = Density::of(&Weave::new(vec![Strand::new(&lines, None, true)]), count);
+            assert_eq!(density.buckets.iter().map(|b| b.errors).sum::<u64>(), errors as u64, "in {count}");
+        }
+    }
+
+    #[test]
     fn without_times_the_log_itself_is_the_axis() {
         let lines = log("a\nb\nc\nerror: d\n");
         let density = Density::of(&Weave::new(vec![Strand::new(&lines, None, true)]), 2);

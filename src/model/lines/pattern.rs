@@ -3,13 +3,17 @@
 //! Never fails: what is no expression is taken literally.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use memchr::memchr;
 use regex::bytes;
 
-/// A search or a filter as the user typed it; `!` in front inverts.
+/// A search or a filter as the user typed it; `!` in front inverts. Clones share what matching needs.
 #[derive(Clone, Debug)]
-pub struct Pattern {
+pub struct Pattern(Arc<Compiled>);
+
+#[derive(Debug)]
+struct Compiled {
     text: String,
     bytes: bytes::Regex,
     chars: regex::Regex,
@@ -19,7 +23,7 @@ pub struct Pattern {
 
 impl PartialEq for Pattern {
     fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
+        self.0.text == other.0.text
     }
 }
 
@@ -39,32 +43,32 @@ impl Pattern {
             Some((bytes, chars))
         };
         let (bytes, chars) = build(pattern).or_else(|| build(&regex::escape(pattern)))?;
-        Some(Self { text: text.to_owned(), bytes, chars, inverted, insensitive })
+        Some(Self(Arc::new(Compiled { text: text.to_owned(), bytes, chars, inverted, insensitive })))
     }
 
     /// What the user typed.
     pub fn text(&self) -> &str {
-        &self.text
+        &self.0.text
     }
 
     /// The expression to search for elsewhere, and whether case does not matter; `None` where lines without it are wanted.
     pub fn elsewhere(&self) -> Option<(String, bool)> {
-        (!self.inverted).then(|| (self.chars.as_str().to_owned(), self.insensitive))
+        (!self.0.inverted).then(|| (self.0.chars.as_str().to_owned(), self.0.insensitive))
     }
 
     /// Whether a line passes. `escapes` says whether it may hold colours.
     pub fn matches(&self, line: &[u8], escapes: bool) -> bool {
         let found = if escapes && memchr(0x1b, line).is_some() {
-            self.bytes.is_match(&without_colours(line))
+            self.0.bytes.is_match(&without_colours(line))
         } else {
-            self.bytes.is_match(line)
+            self.0.bytes.is_match(line)
         };
-        found != self.inverted
+        found != self.0.inverted
     }
 
     /// Where in a text it stands; nowhere where lines without it are wanted.
     pub fn places<'a>(&'a self, text: &'a str) -> impl Iterator<Item = (usize, usize)> + 'a {
-        let found = (!self.inverted).then(|| self.chars.find_iter(text));
+        let found = (!self.0.inverted).then(|| self.0.chars.find_iter(text));
         found.into_iter().flatten().filter(|m| !m.is_empty()).map(|m| (m.start(), m.end()))
     }
 }

@@ -30,9 +30,33 @@ impl Severity {
 /// A line without any of these words is not looked at closely. Their beginnings are left out where case differs.
 static SUSPECT: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let words = [
-        "rror", "RROR", "atal", "FATAL", "arning", "WARN", "CRIT", "ritical", "raceback (most", "ABORT", "noticed that", "PMI", "TIME LIMIT",
-        "memory limit", "oom_kill", "oom-kill", "OOM Killed", "CANCELLED AT", "NODE FAIL", "xception", "tion fault", "core dumped", "panic",
-        "EMERG", "ALERT", "Killed", "terminated abnormally",
+        "rror",
+        "RROR",
+        "atal",
+        "FATAL",
+        "arning",
+        "WARN",
+        "CRIT",
+        "ritical",
+        "raceback (most",
+        "ABORT",
+        "noticed that",
+        "PMI",
+        "TIME LIMIT",
+        "memory limit",
+        "oom_kill",
+        "oom-kill",
+        "OOM Killed",
+        "CANCELLED AT",
+        "NODE FAIL",
+        "xception",
+        "tion fault",
+        "core dumped",
+        "panic",
+        "EMERG",
+        "ALERT",
+        "Killed",
+        "terminated abnormally",
     ];
     Regex::new(&words.map(regex::escape).join("|")).ok()
 });
@@ -179,7 +203,8 @@ fn after_prefix(line: &[u8]) -> &[u8] {
 /// Whether a level word stands where a level does: alone, near the beginning, capital between spaces or brackets, or small before a colon.
 fn stands_as_level(text: &[u8], at: usize, word: &[u8]) -> bool {
     let (before, after) = (at.checked_sub(1).map(|p| text[p]), text.get(at + word.len()).copied());
-    let open = before.is_none_or(|c| matches!(c, b' ' | b'\t' | b'[' | b'(' | b'|' | b':' | b'<' | b']' | b'*' | b'"' | b'=' | b'-' | b'/'));
+    let open =
+        before.is_none_or(|c| matches!(c, b' ' | b'\t' | b'[' | b'(' | b'|' | b':' | b'<' | b']' | b'*' | b'"' | b'=' | b'-' | b'/'));
     let close = after.is_none_or(|c| matches!(c, b' ' | b'\t' | b']' | b')' | b'|' | b':' | b'>' | b',' | b'"' | b'*' | b'-' | b';'));
     if !open || !close {
         return false;
@@ -254,8 +279,16 @@ mod tests {
             assert_eq!(of(line), Some(Severity::Last), "{line}");
         }
         for line in [
-            "epoch 3 error 0.21", "0 errors, 0 warnings", "mean squared error: see below".split(':').next().unwrap(), "<html>", "Exact 1", "no-error",
-            "wrote error.log", "", "2026-01-01 INFO all good", "Elapsed 12 s",
+            "epoch 3 error 0.21",
+            "0 errors, 0 warnings",
+            "mean squared error: see below".split(':').next().unwrap(),
+            "<html>",
+            "Exact 1",
+            "no-error",
+            "wrote error.log",
+            "",
+            "2026-01-01 INFO all good",
+            "Elapsed 12 s",
         ] {
             assert_eq!(of(line), None, "{line}");
         }

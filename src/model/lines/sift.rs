@@ -110,9 +110,7 @@ impl Sift {
 
     fn look(&self, block: &Block, range: Range<i64>) -> Vec<i64> {
         let escapes = block.has_escapes();
-        let passes = |line: &[u8]| {
-            self.pattern.matches(line, escapes) && self.also.as_ref().is_none_or(|also| also.matches(line, escapes))
-        };
+        let passes = |line: &[u8]| self.pattern.matches(line, escapes) && self.also.as_ref().is_none_or(|also| also.matches(line, escapes));
         block.lines(range).filter(|(_, line)| passes(line)).map(|(number, _)| number).collect()
     }
 }

@@ -126,7 +126,7 @@ fn a_line_that_is_looked_at_is_not_let_go() {
     let top = lines.first() + 20;
     lines.hold(Some(top));
     add(&mut lines, numbered(300..5_000).as_bytes());
-    assert_eq!(lines.get(top).is_some(), true);
+    assert!(lines.get(top).is_some());
     assert!(lines.is_apart() && lines.below() > 4_000 && lines.size() < 12_000);
     assert_eq!(lines.arrived(), 5_000);
 }
@@ -180,7 +180,10 @@ fn times_and_errors_are_known_line_by_line() {
     let times: Vec<i64> = (0..5).map(|n| lines.time(n) - base).collect();
     assert_eq!(times, [0, 0, 0, 0, 0], "never earlier than the line before");
     assert_eq!(lines.blocks().severity(3), Some(Severity::Error));
-    assert_eq!((lines.blocks().error(-1, true), lines.blocks().error(3, true), lines.blocks().error(4, false)), (Some(3), Some(4), Some(3)));
+    assert_eq!(
+        (lines.blocks().error(-1, true), lines.blocks().error(3, true), lines.blocks().error(4, false)),
+        (Some(3), Some(4), Some(3))
+    );
     let mut plain = log(1 << 20);
     plain.feed(0, b"a\n", NOW);
     plain.feed(2, b"b\nc", NOW + 5_000);

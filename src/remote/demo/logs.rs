@@ -45,7 +45,8 @@ pub(super) fn text(world: &World, age: f64, source: &LogSource, seen: Option<usi
 
 /// Whole lines of a text beside a place.
 pub(super) fn range(text: &str, at: LogPlace, bytes: i64) -> Answer {
-    let line_from = |p: usize| if p == 0 { 0 } else { text.as_bytes()[p - 1..].iter().position(|b| *b == b'\n').map_or(text.len(), |n| p + n) };
+    let line_from =
+        |p: usize| if p == 0 { 0 } else { text.as_bytes()[p - 1..].iter().position(|b| *b == b'\n').map_or(text.len(), |n| p + n) };
     let from = match at {
         LogPlace::Byte(at) => usize::try_from(at).unwrap_or(text.len()).min(text.len()),
         LogPlace::Moment(moment) => text.split_inclusive('\n').take_while(|line| moment_of(line) < moment).map(str::len).sum(),

@@ -15,13 +15,13 @@ use crate::ui::{Cut, Tone, fit, frame, put, width};
 
 /// How the inside of the pane is divided.
 #[derive(Clone, Copy, Debug)]
-struct Columns {
+pub(super) struct Columns {
     /// Cells for the name of the source; 0 where there is one.
     tag: usize,
     /// Cells for marks.
     mark: usize,
     /// Cells for text.
-    text: usize,
+    pub(super) text: usize,
     /// Whether the histogram is shown.
     bars: bool,
 }
@@ -44,7 +44,7 @@ impl Logs {
         if weave.is_empty() {
             return self.draw_nothing(buf, inner, look);
         }
-        let columns = self.columns(inner, &weave);
+        let columns = self.columns(inner.height.into(), inner.width.into(), &weave);
         self.draw_lines(buf, inner, columns, &weave, look);
         if columns.bars {
             self.draw_bars(buf, area, inner, &weave, look);
@@ -80,8 +80,8 @@ impl Logs {
         }
     }
 
-    fn columns(&self, inner: Rect, weave: &Weave<'_>) -> Columns {
-        let room = usize::from(inner.width);
+    /// For a pane of so many rows and cells.
+    pub(super) fn columns(&self, rows: usize, room: usize, weave: &Weave<'_>) -> Columns {
         let tag = if self.threads.len() > 1 {
             let long = self.threads.iter().map(|thread| width(&thread.tag())).max().unwrap_or(0);
             long.min(if room > 100 { 22 } else { 12 }) + 1
@@ -89,7 +89,7 @@ impl Logs {
             0
         };
         let mark = if self.marks.is_empty() { 0 } else { 2 };
-        let bars = room >= 36 && inner.height >= 4 && weave.len() > usize::from(inner.height);
+        let bars = room >= 36 && rows >= 4 && weave.len() > rows;
         let text = room.saturating_sub(tag + mark + if bars { 2 } else { 0 });
         Columns { tag, mark, text, bars }
     }
@@ -125,13 +125,14 @@ impl Logs {
         let selection = self.selection().map(|(a, b)| weave.rank(a)..=weave.rank(b));
         let end = area.right() - if columns.bars { 2 } else { 0 };
         for (y, (at, row)) in (area.y..).zip(&drawn) {
+            let selected = selection.as_ref().is_some_and(|ranks| ranks.contains(&weave.rank(*at)));
+            // Below the text, whose own colours win: a hit stays a hit.
+            if selected || self.view.cursor == Some(*at) {
+                buf.set_style(Rect::new(area.x, y, end - area.x, 1), look.theme.selected(selected));
+            }
             let mut x = area.x;
             for (text, style) in row {
                 x += put(buf, x, y, text, end.saturating_sub(x), *style);
-            }
-            let selected = selection.as_ref().is_some_and(|ranks| ranks.contains(&weave.rank(*at)));
-            if selected || self.view.cursor == Some(*at) {
-                buf.set_style(Rect::new(area.x, y, end - area.x, 1), look.theme.selected(selected));
             }
         }
         if let Some(words) = self.below().filter(|_| drawn.len() < rows) {
@@ -167,7 +168,8 @@ impl Logs {
             None => return vec![Vec::new()],
         };
         let rows = if self.view.wrap { self.rows } else { 1 };
-        let pieces = self.inked(line, thread.lines.blocks().severity(at.line), thread.lines.reader(), self.view.left + rows * columns.text, look);
+        let pieces =
+            self.inked(line, thread.lines.blocks().severity(at.line), thread.lines.reader(), self.view.left + rows * columns.text, look);
         let skip = if self.view.wrap { 0 } else { self.view.left };
         let broken = broken(pieces, skip, columns.text, self.view.wrap);
         broken
@@ -229,12 +231,10 @@ impl Logs {
         let (top, len) = (self.top_rank(weave), weave.len());
         let bottom = (top + rows).min(len);
         let thumb = (top * rows / len, (bottom * rows).div_ceil(len).max(top * rows / len + 1));
-        let seen = |n: usize| {
-            let bucket = |rank: usize| weave.at(rank).and_then(|at| self.density.bucket_of(weave.time(at)));
-            match (bucket(top), bucket(bottom - 1)) {
-                (Some(a), Some(b)) => (a..=b).contains(&n),
-                _ => (thumb.0..thumb.1).contains(&n),
-            }
+        let bucket = |rank: usize| weave.at(rank).and_then(|at| self.density.bucket_of(weave.time(at)));
+        let seen = match (bucket(top), bucket(bottom - 1)) {
+            (Some(a), Some(b)) => a..b + 1,
+            _ => thumb.0..thumb.1,
         };
         let most = self.density.buckets.iter().map(|bucket| bucket.lines).max().unwrap_or(0).max(1);
         for (n, y) in (inner.y..inner.bottom()).enumerate() {
@@ -250,7 +250,7 @@ impl Logs {
                 1.. => Tone::Bad,
                 // Mostly warnings: single ones are everywhere and say nothing.
                 0 if bucket.warnings * 2 > bucket.lines => Tone::Waits,
-                0 if seen(n) => Tone::Plain,
+                0 if seen.contains(&n) => Tone::Plain,
                 0 => Tone::Dim,
             };
             put(buf, inner.right() - 1, y, sign, 1, look.style(tone));

@@ -5,8 +5,8 @@ use super::moving::said;
 use super::thread::Aim;
 use crate::app::intent::Intent;
 use crate::app::notices::Notice;
-use crate::model::lines::sift::{Stretch, Use};
 use crate::model::lines::pattern::without_colours;
+use crate::model::lines::sift::{Stretch, Use};
 use crate::model::lines::{At, Found, Hits, Pattern, Shown, Sift, Strand, Weave};
 use crate::model::{Answer, Failure, LogHit, LogPlace, LogSource, Query};
 use crate::protocol::Effect;
@@ -248,8 +248,7 @@ impl Logs {
         let text = String::from_utf8_lossy(&without_colours(line)).into_owned();
         let Some((start, end)) = pattern.places(&text).next() else { return };
         let (from, to) = (width(&text[..start]), width(&text[..end]));
-        // Tags, marks and the histogram take some cells; how many is the drawing's business.
-        let room = self.cells.saturating_sub(26).max(8);
+        let room = self.columns(self.rows, self.cells, &self.weave()).text.max(8);
         if from < self.view.left || to > self.view.left + room {
             self.view.left = if to <= room { 0 } else { from.saturating_sub(room / 2).next_multiple_of(16) };
         }

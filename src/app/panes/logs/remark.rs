@@ -148,7 +148,8 @@ impl Logs {
             return None;
         }
         let gone: u64 = self.threads.iter().map(|thread| thread.lines.gone()).sum();
-        let reading = self.threads.iter().any(|thread| matches!(&thread.reading, Some(reading) if matches!(reading.aim, Aim::Back(_) | Aim::Start)));
+        let reading =
+            self.threads.iter().any(|thread| matches!(&thread.reading, Some(reading) if matches!(reading.aim, Aim::Back(_) | Aim::Start)));
         let earlier = self.threads.iter().filter(|thread| thread.lines.before().is_some());
         let bytes_before: u64 = earlier.clone().filter(|t| !t.lines.by_moment()).filter_map(|t| t.lines.before()).sum();
         let again = if earlier.clone().next().is_none() {
@@ -169,6 +170,7 @@ impl Logs {
     /// What stands below the last line that is here, when something does.
     pub(super) fn below(&self) -> Option<String> {
         let below: u64 = self.threads.iter().map(|thread| thread.lines.below()).sum();
-        (below > 0).then(|| format!("▼ {} lines or more below are not kept here: going down reads them, G goes to the end", thousands(below)))
+        (below > 0)
+            .then(|| format!("▼ {} lines or more below are not kept here: going down reads them, G goes to the end", thousands(below)))
     }
 }
