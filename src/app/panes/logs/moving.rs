@@ -336,7 +336,7 @@ impl Logs {
         let middle = low.midpoint(high);
         let first = bytes.split(|b| *b == b'\n').find_map(|line| reader.read(line));
         let (low, high) = if first.is_some_and(|stamp| stamp.millis < moment) { (middle, high) } else { (low, middle) };
-        if high - low > 48 << 10 {
+        if high - low > thread.part() / 2 {
             thread.read(Aim::Seek { low, high, moment });
         } else {
             thread.read(Aim::Around { place: low, moment: Some(moment) });

@@ -60,7 +60,7 @@ pub(super) struct Thread {
 }
 
 /// How much is read at once when one scrolls.
-const PART: i64 = 256 << 10;
+const PART: u64 = 256 << 10;
 /// How much is read to see when something was written.
 const LOOK: i64 = 16 << 10;
 
@@ -135,25 +135,26 @@ impl Thread {
         }
     }
 
+    /// How much is read at once: not more than can be kept together with what is seen.
+    pub(super) fn part(&self) -> u64 {
+        PART.min(self.lines.budget() as u64 / 4).max(1_024)
+    }
+
     /// Begins to read another part; what was being read is given up.
     pub(super) fn read(&mut self, aim: Aim) {
         let byte = LogPlace::Byte;
         let moment = |at: u64| LogPlace::Moment(i64::try_from(at).unwrap_or(i64::MAX));
         let place = if self.lines.by_moment() { moment } else { byte };
-        let half = PART.unsigned_abs() / 4;
-        let part = match aim {
-            Aim::Back(_) => self.lines.before().map(|at| (place(at), -PART)),
-            Aim::On => self.lines.after().map(|at| (place(at), PART)),
-            Aim::Start => Some((byte(0), PART)),
-            Aim::End => Some((byte(self.lines.live()), -PART)),
-            Aim::Around { place, .. } => Some((byte(place.saturating_sub(half)), PART)),
-            Aim::Seek { low, high, .. } => Some((byte(low.midpoint(high)), LOOK)),
+        let part = self.part();
+        let bytes = i64::try_from(part).unwrap_or(i64::MAX);
+        let wanted = match aim {
+            Aim::Back(_) => self.lines.before().map(|at| (place(at), -bytes)),
+            Aim::On => self.lines.after().map(|at| (place(at), bytes)),
+            Aim::Start => Some((byte(0), bytes)),
+            Aim::End => Some((byte(self.lines.live()), -bytes)),
+            Aim::Around { place, .. } => Some((byte(place.saturating_sub(part / 4)), bytes)),
+            Aim::Seek { low, high, .. } => Some((byte(low.midpoint(high)), bytes.min(LOOK))),
         };
-        self.reading = part.map(|(at, bytes)| {
-            // Not more than can be kept together with what is seen.
-            let most = i64::try_from(self.lines.budget() / 4).unwrap_or(PART).max(1_024);
-            let bytes = bytes.clamp(-most, most);
-            Reading { aim, query: Query::LogRange { source: self.source.clone(), at, bytes } }
-        });
+        self.reading = wanted.map(|(at, bytes)| Reading { aim, query: Query::LogRange { source: self.source.clone(), at, bytes } });
     }
 }
