@@ -7,8 +7,17 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use qdeck::app::{App, Settings};
+use qdeck::config::Refresh;
 use qdeck::model::lines::sift::{Stretch, Use};
 use qdeck::model::lines::{Density, Lines, Pattern, Sift, Strand, Weave};
+use qdeck::model::{Answer, Cluster, ClusterId, ClusterKind, JobState, JobTable, LogEvent, NewJob, Query, SchedulerKind, Scope, Source};
+use qdeck::protocol::{Clock, Effect, Event, KeyMap};
+use qdeck::ui::Theme;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
 
 const LINES: usize = 1_000_000;
 const NOW: i64 = 1_795_615_331_000;
@@ -105,6 +114,63 @@ fn logs(c: &mut Criterion) {
     c.bench_function("histogram of 1,000,000 lines in 40 rows", |b| b.iter(|| Density::of(&weave(), 40).buckets.len()));
     c.bench_function("40 rows of 1,000,000 found", |b| b.iter(|| weave().rows(black_box(600_000), 40).len()));
     overhead(&lines, text.len());
+    frames(c, &text);
+}
+
+/// The whole application with that log, its pane as large as the screen: what a frame costs, and what 256 kB more cost.
+fn frames(c: &mut Criterion, text: &str) {
+    let settings = Settings {
+        sources: vec![Source::Fixed],
+        cluster: None,
+        refresh: Refresh::default(),
+        keys: KeyMap::default(),
+        theme: Theme::Dark,
+        folder: "/".into(),
+        log_memory: 256 << 20,
+        zone: TimeZone::UTC,
+    };
+    let mut app = App::new(settings, (140, 40));
+    let tick = |app: &mut App, seconds: u64| {
+        let wall = Timestamp::from_millisecond(NOW).unwrap_or(Timestamp::UNIX_EPOCH);
+        app.update(Event::Ticked(Clock { since_start: Duration::from_secs(seconds), wall }));
+    };
+    let answer =
+        |app: &mut App, query: Query, answer: Answer| app.update(Event::Answered { query, result: Ok(answer), took: Duration::ZERO });
+    tick(&mut app, 1);
+    let mut cluster = Cluster::named(ClusterId::local(), ClusterKind::Local);
+    cluster.scheduler = Some(SchedulerKind::Runner);
+    answer(&mut app, Query::Clusters(Source::Fixed), Answer::Clusters(vec![cluster]));
+    let mut table = JobTable::default();
+    table.push(&NewJob { id: "1", name: "a", state: Some(JobState::Running), ..NewJob::default() });
+    let jobs = Query::Jobs { cluster: ClusterId::local(), scope: Scope::Mine };
+    for effect in answer(&mut app, jobs, Answer::Jobs(table.into())) {
+        if let Effect::Arrange(wish) = effect {
+            app.update(Event::Arranged(qdeck::model::Arrangement::make(wish).into()));
+        }
+    }
+    tick(&mut app, 2);
+    for key in ["4", "z"].iter().filter_map(|key| key.parse().ok()) {
+        app.update(Event::Pressed(key));
+    }
+    let Some(query) = app.wants().into_iter().map(|(query, _)| query).find(|query| matches!(query, Query::Log(..))) else {
+        return lost("no log is wanted");
+    };
+    let mut offset = 0;
+    let mut feed = |app: &mut App, bytes: &[u8]| {
+        answer(app, query.clone(), Answer::Log(LogEvent::Bytes { offset, bytes: bytes.to_vec() }));
+        offset += bytes.len() as u64;
+    };
+    text.as_bytes().chunks(256 << 10).for_each(|chunk| feed(&mut app, chunk));
+    let mut buffer = Buffer::empty(Rect::new(0, 0, 140, 40));
+    let mut group = c.benchmark_group("the application with 1,000,000 lines, 140x40");
+    group.bench_function("a frame", |b| {
+        b.iter(|| {
+            buffer.reset();
+            app.view(&mut buffer);
+        });
+    });
+    group.bench_function("256 kB more", |b| b.iter(|| feed(&mut app, &text.as_bytes()[..256 << 10])));
+    group.finish();
 }
 
 #[expect(clippy::print_stderr, reason = "a figure beside the others")]
