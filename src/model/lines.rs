@@ -7,19 +7,20 @@ pub mod block;
 pub mod density;
 pub mod pattern;
 pub mod printout;
+mod put;
 pub mod severity;
 pub mod sift;
 mod split;
 pub mod stamp;
+mod stretch;
 pub mod weave;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use memchr::{memchr, memchr_iter, memrchr};
+use memchr::memchr;
 
 use super::duration;
-use block::Block;
 pub use block::Blocks;
 pub use density::{Bucket, Density};
 pub use pattern::Pattern;
@@ -27,12 +28,10 @@ pub use printout::Printout;
 use severity::Judge;
 pub use severity::Severity;
 pub use sift::{Found, Hits, Sift};
-use split::{LONGEST, Splitter};
+use split::Splitter;
 pub use stamp::{Reader, Stamp};
 pub use weave::{At, Strand, Weave};
 
-/// Lines are kept in blocks of about this many bytes, or a sixteenth of the budget where that is less.
-const BLOCK: usize = 256 << 10;
 /// Between the numbers of lines that are not neighbours: no log has so many lines.
 const FAR: i64 = 1 << 40;
 
@@ -191,136 +190,6 @@ impl Lines {
         self.let_go();
     }
 
-    /// Puts bytes at the end of what is kept.
-    fn put(&mut self, mut bytes: &[u8]) {
-        if !self.stamped && self.blocks.is_empty() {
-            // Lines before the first that tells its time have that time; where none does, the time at which they arrived.
-            let first = bytes.split(|b| *b == b'\n').find_map(|line| self.reader.read(line));
-            self.time = first.map_or(self.reader.now, |stamp| stamp.millis);
-            self.stamped = first.is_some();
-        }
-        if !self.splitter.is_clear() {
-            let (head, rest) = bytes.split_at(memchr(b'\n', bytes).map_or(bytes.len(), |p| p + 1));
-            self.put_slowly(head);
-            bytes = rest;
-        }
-        let (whole, rest) = bytes.split_at(memrchr(b'\n', bytes).map_or(0, |p| p + 1));
-        if whole.is_empty() {
-            // What follows belongs to the unfinished line.
-        } else if memchr(b'\r', whole).is_some() || whole.len() > LONGEST && memchr_iter(b'\n', whole).scan(0, gap).any(|gap| gap > LONGEST)
-        {
-            self.put_slowly(whole);
-        } else {
-            self.put_run(whole);
-        }
-        self.put_slowly(rest);
-    }
-
-    fn put_slowly(&mut self, bytes: &[u8]) {
-        let mut splitter = std::mem::take(&mut self.splitter);
-        splitter.feed(bytes, |line, start| self.push(line, start));
-        self.splitter = splitter;
-    }
-
-    /// Whole lines, none of which is broken or takes anything back: they are copied as they are.
-    fn put_run(&mut self, mut run: &[u8]) {
-        let start = self.splitter.next;
-        let whole = run.len();
-        while !run.is_empty() {
-            let place = start + (whole - run.len()) as u64;
-            let room = self.block_size().saturating_sub(self.blocks.0.back().map_or(0, |block| block.size()));
-            let cut = if run.len() <= room { run.len() } else { memrchr(b'\n', &run[..room]).map_or(0, |p| p + 1) };
-            if cut == 0 {
-                self.begin_block();
-                let fits = memrchr(b'\n', &run[..run.len().min(self.block_size())]).or_else(|| memchr(b'\n', run));
-                let cut = fits.map_or(run.len(), |p| p + 1);
-                let used = self.put_part(&run[..cut], place);
-                run = &run[used..];
-            } else {
-                let used = self.put_part(&run[..cut], place);
-                run = &run[used..];
-            }
-        }
-        self.splitter = Splitter::at(start + whole as u64);
-    }
-
-    /// Puts whole lines into the last block, as many as its times allow; gives their bytes.
-    fn put_part(&mut self, part: &[u8], place: u64) -> usize {
-        if self.blocks.is_empty() {
-            self.begin_block();
-        }
-        let mut suspects = severity::suspects(part);
-        let mut suspect = suspects.next();
-        let (mut start, mut full) = (0, false);
-        let Some(block) = self.blocks.0.back_mut().map(Arc::make_mut) else { return part.len() };
-        let before = block.cost();
-        for end in memchr_iter(b'\n', part) {
-            let line = &part[start..end];
-            match self.reader.read(line) {
-                Some(stamp) => (self.time, self.stamped) = (self.time.max(stamp.millis), true),
-                None if !self.stamped => self.time = self.time.max(self.reader.now),
-                None => {}
-            }
-            if !block.takes(self.time) {
-                full = true;
-                break;
-            }
-            let is_suspect = suspect.is_some_and(|at| at < end);
-            let severity = self.judge.look(line, is_suspect);
-            block.add(start, place + start as u64, self.time, severity);
-            while suspect.is_some_and(|at| at < end) {
-                suspect = suspects.next();
-            }
-            start = end + 1;
-        }
-        block.fill(&part[..start]);
-        self.bytes += block.cost() - before;
-        if full {
-            self.begin_block();
-        }
-        start
-    }
-
-    fn push(&mut self, text: &[u8], place: u64) {
-        match self.reader.read(text) {
-            Some(stamp) => (self.time, self.stamped) = (self.time.max(stamp.millis), true),
-            None if !self.stamped => self.time = self.time.max(self.reader.now),
-            None => {}
-        }
-        let severity = self.judge.look(text, severity::suspects(text).next().is_some());
-        let time = self.time;
-        self.with_block(|block| block.push(text, place, time, severity), text.len());
-    }
-
-    fn with_block(&mut self, add: impl FnOnce(&mut Block), size: usize) {
-        let full = |block: &Arc<Block>| block.size() + size > self.block_size() && block.len() > 0 || !block.takes(self.time);
-        if self.blocks.0.back().is_none_or(full) {
-            self.begin_block();
-        }
-        if let Some(block) = self.blocks.0.back_mut().map(Arc::make_mut) {
-            let before = block.cost();
-            add(block);
-            self.bytes += block.cost() - before;
-        }
-    }
-
-    fn block_size(&self) -> usize {
-        BLOCK.min(self.budget / 16).max(64)
-    }
-
-    fn begin_block(&mut self) {
-        let first = if self.blocks.is_empty() { self.number } else { self.blocks.end() };
-        if let Some(last) = self.blocks.0.back_mut() {
-            if last.len() == 0 {
-                return;
-            }
-            Arc::make_mut(last).seal();
-        }
-        // The first block of a log grows as it is needed: most logs are short.
-        let size = if self.blocks.is_empty() { 0 } else { self.block_size() };
-        self.blocks.0.push_back(Arc::new(Block::new(first, self.epoch, self.time, size)));
-    }
-
     /// Puts a remark between the lines, for instance that the file was truncated here. An unfinished line before it ends there.
     pub fn mark(&mut self, remark: impl Into<Box<str>>) {
         if let Some(aside) = self.aside.take() {
@@ -346,120 +215,6 @@ impl Lines {
             block.epoch = self.epoch;
         }
         self.placed = false;
-    }
-
-    /// Lets go what is over the budget: of the beginning, or of the end where the beginning is being looked at.
-    fn let_go(&mut self) {
-        while self.bytes > self.budget && self.blocks.0.len() > 1 {
-            let held = |block: &Arc<Block>| self.hold.is_some_and(|line| block.end() > line);
-            if !self.by_moment && self.blocks.0.front().is_some_and(held) {
-                self.part_from_end();
-                return;
-            }
-            if let Some(block) = self.blocks.0.pop_front() {
-                self.bytes -= block.cost();
-                self.let_go += block.len() as u64;
-                self.is_whole = false;
-            }
-        }
-    }
-
-    /// The live end goes on by itself, and lines far below those that are looked at are let go.
-    fn part_from_end(&mut self) {
-        if self.aside.is_none() {
-            let live = std::mem::take(&mut self.splitter);
-            self.splitter = Splitter::at(live.start);
-            self.aside = Some(Aside { splitter: live, lines: 0 });
-        }
-        while self.bytes > self.budget && self.blocks.0.len() > 1 {
-            let needed = |block: &Arc<Block>| block.epoch != self.epoch || self.hold.is_some_and(|line| block.first <= line);
-            if self.blocks.0.back().is_some_and(needed) {
-                break;
-            }
-            if let (Some(block), Some(aside)) = (self.blocks.0.pop_back(), &mut self.aside) {
-                self.bytes -= block.cost();
-                aside.lines += block.len() as u64;
-                // What was let go of the end begins where the next block began.
-                self.splitter = Splitter::at(block_place(&block));
-            }
-        }
-        self.time = self.blocks.time(self.blocks.end() - 1);
-        self.judge = Judge::default();
-    }
-
-    /// What comes next stands at this moment of its source, in milliseconds since 1970.
-    pub fn at_moment(&mut self, moment: i64) {
-        let first = self.first();
-        while self.moments.front().is_some_and(|(line, _)| *line < first) {
-            self.moments.pop_front();
-        }
-        self.moments.push_back((self.end(), moment));
-    }
-
-    /// Takes lines that stand right before those that are kept. `is_start`: nothing stands before them.
-    pub fn prepend(&mut self, start: u64, bytes: &[u8], is_start: bool) {
-        let limit = self.time(self.first());
-        let mut scratch = Self::new(self.budget, self.reader.zone, self.by_moment);
-        (scratch.reader.now, scratch.epoch) = (limit, self.epoch);
-        scratch.go_on_at(start);
-        scratch.put(bytes);
-        let mut rest = std::mem::take(&mut scratch.splitter);
-        rest.finish(|line, place| scratch.push(line, place));
-        let mut first = self.first();
-        self.let_go = self.let_go.saturating_sub(scratch.blocks.len() as u64);
-        self.bytes += scratch.bytes;
-        for mut block in scratch.blocks.0.into_iter().rev().filter(|block| block.len() > 0) {
-            let inner = Arc::make_mut(&mut block);
-            first -= i64::try_from(inner.len()).unwrap_or(0);
-            inner.first = first;
-            inner.seal();
-            inner.clamp(limit);
-            self.blocks.0.push_front(block);
-        }
-        self.is_whole = is_start;
-        if is_start {
-            self.let_go = 0;
-        }
-        if self.by_moment {
-            self.moments.push_front((first, i64::try_from(start).unwrap_or(0)));
-        }
-        if self.bytes > self.budget && !self.by_moment {
-            self.hold = self.hold.or(Some(first));
-            self.part_from_end();
-        }
-    }
-
-    /// Takes bytes that stand right after those that are kept, while the live end is apart from them.
-    pub fn append(&mut self, bytes: &[u8]) {
-        if self.aside.is_none() {
-            return;
-        }
-        let before = self.end();
-        self.put(bytes);
-        let added = u64::try_from(self.end() - before).unwrap_or(0);
-        if let Some(aside) = &mut self.aside {
-            aside.lines = aside.lines.saturating_sub(added);
-            // From the beginning of the live end's unfinished line on, it is what comes next.
-            if self.splitter.next >= aside.splitter.next {
-                self.aside = None;
-            } else if self.splitter.next >= aside.splitter.start {
-                self.splitter = std::mem::take(&mut aside.splitter);
-                self.aside = None;
-            }
-        }
-        self.let_go();
-    }
-
-    /// Shows another stretch of the log in place of this one: whole lines from byte `start` on. The live end goes on by itself until the
-    /// stretch reaches it.
-    pub fn replace(&mut self, start: u64, bytes: &[u8], is_start: bool) {
-        let splitter = self.aside.take().map_or_else(|| std::mem::take(&mut self.splitter), |aside| aside.splitter);
-        self.blocks = Blocks::default();
-        (self.bytes, self.let_go, self.is_whole) = (0, 0, is_start);
-        (self.number, self.stamped, self.judge) = (self.number + FAR, false, Judge::default());
-        self.splitter = Splitter::at(start);
-        self.aside = Some(Aside { splitter, lines: 0 });
-        self.append(bytes);
     }
 
     fn forget(&mut self) {
@@ -552,46 +307,10 @@ impl Lines {
         self.by_moment
     }
 
-    /// Where the kept lines begin, when there are earlier ones that can be read.
-    pub fn before(&self) -> Option<u64> {
-        if self.is_whole || self.is_empty() || self.blocks.0.front().is_some_and(|block| block.epoch != self.epoch) {
-            return None;
-        }
-        if self.by_moment {
-            // What more would be read could not be kept.
-            let first = self.first();
-            let told = self.moments.iter().find(|(line, _)| *line == first).map(|(_, moment)| *moment);
-            return (self.bytes < self.budget).then(|| u64::try_from(told.unwrap_or_else(|| self.time(first))).unwrap_or(0));
-        }
-        let place = if self.blocks.is_empty() { self.splitter.start } else { self.blocks.place(self.first()) };
-        (place > 0).then_some(place)
-    }
-
-    /// Where the kept lines end, when the live end is apart from them.
-    pub fn after(&self) -> Option<u64> {
-        self.aside.as_ref().map(|_| self.splitter.next)
-    }
-
-    /// Where the live end's last line begins.
-    pub fn live(&self) -> u64 {
-        self.aside.as_ref().map_or(self.splitter.start, |aside| aside.splitter.start)
-    }
-
     /// About how large the source is, as far as is known.
     pub fn source_size(&self) -> u64 {
         self.live_end()
     }
-}
-
-fn gap(before: &mut usize, at: usize) -> Option<usize> {
-    let gap = at - *before;
-    *before = at + 1;
-    Some(gap)
-}
-
-fn block_place(block: &Arc<Block>) -> u64 {
-    let one = Blocks([block.clone()].into());
-    one.place(block.first)
 }
 
 #[cfg(test)]

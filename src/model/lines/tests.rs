@@ -1,5 +1,6 @@
 //! A log in bounded memory: nothing is lost, doubled or forgotten without a word, however it arrives and wherever one looks.
 
+use super::split::LONGEST;
 use super::*;
 use proptest::prelude::*;
 
