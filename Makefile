@@ -28,12 +28,13 @@ rig-install: ## the servers that the rig runs, as root on Debian
 rig: ## the real sshd, Slurm, EC2 and CloudWatch servers on loopback, driven through the built program
 	tests/rig/run cargo test --test rig
 
-bench: ## a queue of 100,000 jobs: read, filtered, sorted
-	cargo bench $(LEAN) --bench queue
+bench: ## a queue of 100,000 jobs and a log of 1,000,000 lines: read, filtered, searched, drawn
+	cargo bench $(LEAN) --bench queue --bench logs
 
 figures: ## what a running qdeck costs
 	cargo build --release $(LEAN)
 	benches/terminal.py --rows JOBID -- $(CARGO_TARGET_DIR)/release/qdeck demo
+	benches/logs.py -- $(CARGO_TARGET_DIR)/release/qdeck
 	benches/terminal.py --rows JOBID --type a -- $(CARGO_TARGET_DIR)/release/qdeck demo --jobs 100000 --nodes 1000
 
 deny: ## licences, sources and advisories of dependencies (needs cargo-deny)

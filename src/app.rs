@@ -60,6 +60,8 @@ pub struct Settings {
     pub theme: Theme,
     /// The local folder the file picker begins in, which fetched files go below.
     pub folder: String,
+    /// Bytes that the lines of all logs shown together may take.
+    pub log_memory: usize,
     /// The local time zone, for the clock in the corner.
     pub zone: TimeZone,
     /// Whether nothing anywhere may be changed.
@@ -104,7 +106,7 @@ impl App {
     pub fn new(settings: Settings, size: (u16, u16)) -> Self {
         Self {
             jobs: Jobs::new(settings.columns.clone(), settings.order),
-            settings,
+            logs: Logs::new(settings.log_memory),
             clock: Clock { since_start: Duration::ZERO, wall: Timestamp::UNIX_EPOCH },
             size,
             attention: true,
@@ -116,7 +118,6 @@ impl App {
             store: Store::default(),
             clusters: Clusters::default(),
             nodes: Nodes::default(),
-            logs: Logs::default(),
             overlays: Vec::new(),
             typing: None,
             aimed: None,
@@ -128,6 +129,7 @@ impl App {
             watch: Watch::default(),
             calls: Calls::default(),
             wipe: false,
+            settings,
         }
     }
 
@@ -141,6 +143,9 @@ impl App {
                 } else {
                     self.calls.forget();
                 }
+                let size =
+                    self.layout().area(Pane::Logs).map_or((2, 80), |area| (area.height.saturating_sub(2), area.width.saturating_sub(2)));
+                self.logs.tick(clock, &self.settings.zone, (size.0.into(), size.1.into()));
                 Vec::new()
             }
             Event::Woken => Vec::new(),
@@ -157,6 +162,7 @@ impl App {
             }
             Event::Answered { query, result, .. } => self.answered(query, result),
             Event::Arranged(arrangement) => self.jobs.arranged(arrangement, self.active.as_ref()),
+            Event::Found(found) => self.logs.found(&found),
             Event::Progressed { id, progress } => self.progressed(id, progress),
             Event::HandedBack(back) => self.handed_back(back),
         };
@@ -202,10 +208,7 @@ impl App {
         let mut intents = Vec::new();
         self.count_calls(&query, &result);
         match (&query, &result) {
-            (Query::Log(source, _), _) => {
-                self.logs.heard(source, result);
-                return intents;
-            }
+            (Query::Log(..) | Query::LogRange { .. } | Query::LogFind { .. }, _) => return self.logs.heard(&query, result),
             (Query::Jobs { cluster, scope }, Ok(answer @ Answer::Jobs(table))) if self.is_shown(&query, answer) => {
                 self.queue_arrived(table, *scope);
                 intents.push(self.jobs.arrange((cluster.clone(), *scope), table.clone()));

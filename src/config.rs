@@ -25,6 +25,8 @@ pub struct Config {
     pub clusters: BTreeMap<String, ClusterEntry>,
     /// Settings of ssh itself.
     pub ssh: Ssh,
+    /// Settings of the log view.
+    pub logs: Logs,
     /// Seconds between two questions.
     pub refresh: Refresh,
     /// How the queue is shown.
@@ -110,6 +112,20 @@ pub struct ClusterEntry {
 pub struct Ssh {
     /// An ssh_config to use instead of the user's own.
     pub config_file: Option<PathBuf>,
+}
+
+/// `logs:`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Logs {
+    /// Megabytes that the lines of all logs shown together may take.
+    pub memory_mb: usize,
+}
+
+impl Default for Logs {
+    fn default() -> Self {
+        Self { memory_mb: 64 }
+    }
 }
 
 /// `refresh:`, in seconds.
@@ -218,7 +234,9 @@ pub enum Occasion {
 }
 
 /// Every key of every section, for the nearest known one to a misspelt key.
-const KEYS: [&str; 32] = [
+const KEYS: [&str; 34] = [
+    "logs",
+    "memory_mb",
     "read_only",
     "aws",
     "hosts",
@@ -318,6 +336,10 @@ impl Config {
         if config.notify.command.first().is_some_and(String::is_empty) {
             return Err(wrong("notify: command: the program has no name".into(), "Write a list: [notify-send, \"{text}\"]."));
         }
+        if !(1..=65_536).contains(&config.logs.memory_mb) {
+            let hint = "Write megabytes from 1 to 65536.";
+            return Err(wrong(format!("logs: memory_mb: {} is out of range", config.logs.memory_mb), hint));
+        }
         let mut names: Vec<&str> = config.hosts.iter().map(|host| host.name.as_str()).collect();
         names.sort_unstable();
         if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
@@ -391,6 +413,7 @@ mod tests {
         assert!(wrong("notify: {on: [begun]}\n").contains("config.yaml:1"));
         assert!(wrong("theme: pink\n").contains("no theme `pink`"));
         assert!(wrong("keys: {lunch: x}\n").contains("nearest is `launch`"));
+        assert!(wrong("logs: {memory_mb: 0}\n").contains("memory_mb: 0 is out of range"));
         assert!(wrong("refresh: {jobs: 0}\n").contains("out of range"));
         assert!(wrong("hosts: [{name: a, ssh: x}, {name: a, ssh: y}]\n").contains("twice"));
         assert!(wrong("hosts: [{name: a, ssh: -oProxyCommand=x}]\n").contains("no ssh destination"));

@@ -86,6 +86,7 @@ fn application(arguments: &Arguments, config: Config, demo: Option<Demo>, runtim
     let (refresh, notify) = (config.refresh.clone(), config.notify.clone());
     let read_only = config.read_only || arguments.read_only;
     let (columns, order) = (config.jobs.columns.clone(), config.jobs.sort);
+    let memory = config.logs.memory_mb;
     // The terminal comes first: the first frame waits for nobody.
     let mut screen = Screen::open()?;
     let _guard = runtime.enter();
@@ -98,6 +99,7 @@ fn application(arguments: &Arguments, config: Config, demo: Option<Demo>, runtim
         keys,
         theme,
         folder,
+        log_memory: memory << 20,
         zone: jiff::tz::TimeZone::system(),
         read_only,
     };

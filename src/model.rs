@@ -32,7 +32,7 @@ pub use arrange::{Arrangement, Filter, Wish};
 pub use change::{JobChange, NodeChange, Offer, Refusals, Verb, Verbs};
 pub use cluster::{Cluster, ClusterFailure, ClusterKind, HeadNode, Link, Prompt, SchedulerKind};
 pub use column::{Chosen, Column, Order};
-pub use command::{Command, Deed, Existing, Fetch, Progress, Receipt, Submission};
+pub use command::{Command, Deed, Existing, Fetch, Progress, Receipt, SaveLog, Saved, Submission};
 pub use directives::Directives;
 pub use failure::{Failure, FailureKind};
 pub use file::{FileEntry, FileKind, Place, Preview};

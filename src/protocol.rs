@@ -12,6 +12,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::model::arrange::{Arrangement, Wish};
+use crate::model::lines::{Found, Printout, Sift};
 use crate::model::{Answer, Command, Failure, Progress, Query};
 
 pub use action::{Action, Area};
@@ -84,6 +85,8 @@ pub enum Event {
     Arranged(Arc<Arrangement>),
     /// A program that had the terminal has ended: what became of the text it was to edit, or why it could not be had.
     HandedBack(Result<Option<String>, Failure>),
+    /// Lines of a log were searched.
+    Found(Found),
     /// A command got on.
     Progressed {
         /// Which one.
@@ -101,7 +104,16 @@ pub struct HandOver {
     /// What stands above what it prints; empty for programs that take the whole screen.
     pub words: String,
     /// A file that is made for it and taken away afterwards, its last argument: name and text.
-    pub text: Option<(String, String)>,
+    pub text: Option<(String, Text)>,
+}
+
+/// What a program that has the terminal is given to read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Text {
+    /// As it stands here.
+    Words(String),
+    /// These lines of logs, with their colours and no other control characters.
+    Log(Printout),
 }
 
 /// Which program gets the terminal.
@@ -124,6 +136,8 @@ pub enum Effect {
     Stop(CommandId),
     /// Filter and sort a table, away from the drawing path.
     Arrange(Wish),
+    /// Search lines of logs, away from the drawing path. A newer search takes the place of an older one of the same use.
+    Sift(Sift),
     /// Ask again now.
     Refresh(Query),
     /// Send a tick after this long.

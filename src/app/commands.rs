@@ -7,7 +7,7 @@ use super::intent::Intent;
 use super::notices::Notice;
 use super::overlays::Confirm;
 use crate::model::text::several;
-use crate::model::{Command, Existing, JobId, LogSource, Progress, Query, Receipt, Refusals};
+use crate::model::{Command, Existing, JobId, LogSource, Progress, Query, Receipt, Refusals, SaveLog};
 use crate::protocol::{CommandId, Effect};
 
 /// One command under way.
@@ -126,6 +126,17 @@ impl App {
                     ('o', "overwrite".to_owned(), again(Existing::Overwrite)),
                 ];
                 vec![Intent::Open(Box::new(Confirm::choices("Overwrite files?".into(), text, choices)))]
+            }
+            (Receipt::SavedLog { dest, bytes }, _) => {
+                let size = crate::model::duration::bytes(bytes);
+                vec![Intent::Note(Notice::good(format!("Wrote {size} into {}.", dest.display())))]
+            }
+            (Receipt::Differs { dest, .. }, Command::SaveLog(save)) => {
+                let again = Command::SaveLog(SaveLog { existing: Existing::Overwrite, ..save });
+                let choices =
+                    vec![('n', "stop".to_owned(), Vec::new()), ('o', "overwrite it".to_owned(), vec![Intent::Run(again, under.words)])];
+                let text = format!("{} is there already.", dest.display());
+                vec![Intent::Open(Box::new(Confirm::choices("Overwrite the file?".into(), text, choices)))]
             }
             (Receipt::Noted, _) | (Receipt::Submitted { .. } | Receipt::Differs { .. } | Receipt::Changed { .. }, _) => Vec::new(),
         }

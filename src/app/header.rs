@@ -109,9 +109,18 @@ impl App {
                 Pane::Clusters => vec![Action::Open, Action::Launch, Action::Streams, Action::Refresh, Action::Zoom],
                 Pane::Nodes => verbs::node_footer(self.nodes.selected()),
                 Pane::Jobs => verbs::footer(self.jobs.selected().map(|(_, job)| job).as_ref()),
-                Pane::Logs => {
-                    vec![Action::Follow, Action::Filter, Action::NextHit, Action::LogOther, Action::Wrap, Action::Streams, Action::Zoom]
-                }
+                Pane::Logs => vec![
+                    Action::Follow,
+                    Action::Filter,
+                    Action::LogFilter,
+                    Action::NextError,
+                    Action::GoTo,
+                    Action::Together,
+                    Action::LogOther,
+                    Action::Wrap,
+                    Action::Streams,
+                    Action::Zoom,
+                ],
             };
             let offer = self.offer();
             actions.retain(|action| verbs::offered(*action, offer));

@@ -1,6 +1,7 @@
 //! What a pane or an overlay wants to happen beyond itself. Only [`App`](super::App) carries it out.
 
 use super::news::Watched;
+use std::path::PathBuf;
 use super::notices::Notice;
 use super::overlays::Overlay;
 use crate::model::{Chosen, ClusterId, Command, LogSource};
@@ -27,6 +28,25 @@ pub(super) enum Intent {
     Columns(Option<Vec<Chosen>>),
     /// Be told of these jobs of a cluster, or no longer.
     Heed(ClusterId, Vec<Watched>),
+    /// Show this log together with those that are shown.
+    WatchAlso(LogSource, String),
+    /// Show this log no longer.
+    Unwatch(LogSource),
+    /// Something for the logs pane.
+    Logs(LogWish),
     /// Tell the user.
     Note(Notice),
+}
+
+/// What is wished of the logs pane.
+#[derive(Debug)]
+pub(super) enum LogWish {
+    /// Show only lines that match.
+    Keep(String),
+    /// Go to a place.
+    GoTo(String),
+    /// Give a word a colour, or take it away.
+    Highlight(String),
+    /// Write what is shown, or the whole log, into a local file.
+    Save { dest: PathBuf, whole: bool },
 }

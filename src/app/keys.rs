@@ -1,11 +1,11 @@
 //! Keys, pastes and clicks: to the overlay on top, to the line that is being typed, to the pane that has the focus.
 
 use super::App;
-use super::intent::Intent;
+use super::intent::{Intent, LogWish};
 use super::layout::Pane;
 use super::notices::Notice;
-use super::overlays::{Asking, Help, History, Messages, Outbox, Palette, Picker, Streams};
-use crate::model::{Answer, ClusterKind, Command, Door, JobId, LogSource, Query, Scope};
+use super::overlays::{Asking, Help, History, LogLine, Messages, Outbox, Palette, Picker, Streams, Together};
+use crate::model::{Answer, ClusterKind, Command, Door, JobId, LogSource, OutputKind, Query, Scope};
 use crate::protocol::{Action, Area, Chord, Effect, Key, Mouse};
 use crate::ui::Field;
 
@@ -41,8 +41,11 @@ impl App {
             Key::Esc => self.filtered(""),
             Key::Char('c') if chord.ctrl => self.filtered(""),
             Key::Enter => {
-                let rows = self.layout().rows(Pane::Logs);
-                if self.focus == Pane::Logs { self.logs.find(rows, false) } else { Vec::new() }
+                if self.focus == Pane::Logs {
+                    self.logs.find(false)
+                } else {
+                    Vec::new()
+                }
             }
             _ => {
                 field.press(chord);
@@ -61,10 +64,7 @@ impl App {
                 Vec::new()
             }
             Pane::Jobs => self.jobs.set_filter(text),
-            Pane::Logs => {
-                self.logs.set_search(text);
-                Vec::new()
-            }
+            Pane::Logs => self.logs.set_search(text),
         }
     }
 
@@ -110,7 +110,7 @@ impl App {
                     Pane::Clusters => return self.clusters.click(line),
                     Pane::Nodes => self.nodes.click(line),
                     Pane::Jobs => return self.jobs.click(line, column.saturating_sub(area.x + 1), area.width.saturating_sub(2)),
-                    Pane::Logs => {}
+                    Pane::Logs => self.logs.click(line),
                 }
                 Vec::new()
             }
@@ -195,22 +195,19 @@ impl App {
                 let shell = |(cluster, node): (_, &str)| Intent::Open(Box::new(Asking::shell(cluster, Door::Node(node.to_owned()))));
                 node.map(shell).into_iter().collect()
             }
-            Action::Script | Action::Rerun | Action::RerunFailed | Action::Attach => self.act_in(Pane::Jobs, action),
-            // The verbs on a job mean the selected job wherever the focus is, for the palette and for other panes' keys.
-            Action::Cancel | Action::Fetch | Action::Everyone | Action::ShowLog | Action::OtherOutput | Action::WatchJob => {
-                self.act_in(Pane::Jobs, action)
-            }
-            Action::Mark | Action::MarkRange | Action::MarkAll | Action::Expand | Action::Collapse | Action::Columns => {
-                self.act_in(Pane::Jobs, action)
-            }
-            Action::LogOther | Action::Follow | Action::Wrap | Action::NextHit | Action::PreviousHit => self.act_in(Pane::Logs, action),
+            Action::LogFilter => vec![Intent::Open(Box::new(LogLine::filter(self.logs.filter())))],
+            Action::GoTo => vec![Intent::Open(Box::new(LogLine::place()))],
+            Action::Highlight => vec![Intent::Open(Box::new(LogLine::word()))],
+            Action::SaveLog => self.ask_for_file(),
+            Action::Together => self.offer_logs(),
             Action::CancelMine => self.cancel_mine(),
             Action::Depends => self.depends(),
             // What belongs to a pane is meant there, be it asked for by the palette, by a menu or from another pane.
             _ => match action.row().area {
                 Area::Jobs => self.act_in(Pane::Jobs, action),
                 Area::Nodes => self.act_in(Pane::Nodes, action),
-                Area::Everywhere | Area::List | Area::Clusters | Area::Logs | Area::Picker => self.act_in(self.focus, action),
+                Area::Logs => self.act_in(Pane::Logs, action),
+                Area::Everywhere | Area::List | Area::Clusters | Area::Picker => self.act_in(self.focus, action),
             },
         }
     }
@@ -228,6 +225,11 @@ impl App {
         if self.focus == Pane::Nodes && self.nodes.unmark() {
             return Vec::new();
         }
+        if self.focus == Pane::Logs
+            && let Some(intents) = self.logs.back()
+        {
+            return intents;
+        }
         if !self.filter().is_empty() {
             return self.filtered("");
         }
@@ -238,6 +240,40 @@ impl App {
             self.zoomed = false;
         }
         self.settle()
+    }
+
+    fn ask_for_file(&self) -> Vec<Intent> {
+        let name = self.logs.file_name();
+        let path = name.map(|name| format!("{}/{name}", self.settings.folder.trim_end_matches('/')));
+        path.map(|path| Intent::Open(Box::new(LogLine::file(path, self.logs.is_alone())))).into_iter().collect()
+    }
+
+    /// The logs that can be shown together: of the job under the cursor, of its nodes, of the cluster.
+    fn offer_logs(&self) -> Vec<Intent> {
+        let Some(cluster) = self.active.clone() else { return Vec::new() };
+        let mut outputs = Vec::new();
+        let mut nodes = String::new();
+        if let Some((cluster, job)) = self.jobs.selected() {
+            for kind in [OutputKind::Stdout, OutputKind::Stderr] {
+                let source = LogSource::Output { cluster: cluster.clone(), job: job.job_id(), kind };
+                outputs.push((source, format!("{} {} · {}", job.id(), job.name(), kind.word())));
+            }
+            nodes = job.node_list().to_owned();
+        }
+        let shown = self.logs.sources().map(|(source, title)| (source.clone(), title.to_owned())).collect();
+        vec![Intent::Open(Box::new(Together::new(cluster, outputs, nodes, shown)))]
+    }
+
+    fn wished(&mut self, wish: LogWish) -> Vec<Intent> {
+        match wish {
+            LogWish::Keep(text) => self.logs.set_filter(&text),
+            LogWish::GoTo(text) => self.logs.go_to(&text),
+            LogWish::Highlight(text) => {
+                self.logs.highlight(&text);
+                Vec::new()
+            }
+            LogWish::Save { dest, whole } => self.logs.save(dest, whole),
+        }
     }
 
     fn refresh_all(&mut self) -> Vec<Intent> {
@@ -273,8 +309,10 @@ impl App {
             match intent {
                 Intent::Effect(effect) => {
                     if let Effect::Copy(text) = &effect {
-                        let text = crate::ui::fit(text, 60, crate::ui::Cut::Middle).into_owned();
-                        self.note(Notice::plain(format!("Copied {text}")));
+                        let lines = text.lines().count();
+                        let what = crate::ui::fit(text, 60, crate::ui::Cut::Middle);
+                        let words = if lines > 1 { format!("Copied {lines} lines") } else { format!("Copied {what}") };
+                        self.note(Notice::plain(words));
                     }
                     effects.push(effect);
                 }
@@ -309,6 +347,9 @@ impl App {
                     let notice = self.toggle_watch(&cluster, &jobs);
                     self.note(notice);
                 }
+                Intent::WatchAlso(source, title) => open.extend(self.logs.watch_also(source, title)),
+                Intent::Unwatch(source) => open.extend(self.logs.unwatch(&source)),
+                Intent::Logs(wish) => open.extend(self.wished(wish)),
                 Intent::Note(notice) => self.note(notice),
             }
         }

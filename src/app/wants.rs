@@ -57,10 +57,10 @@ impl App {
         if asking || !self.paused && self.settings.notify.unfocused {
             wants.extend(self.watch.asked().map(|query| (query, every(if asking { WATCHED } else { RESTING }))));
         }
-        if layout.area(Pane::Logs).is_some()
-            && let Some(source) = self.logs.wanted(self.clock.since_start)
-        {
-            wants.push((Query::Log(source.clone(), TAIL), Cadence::Follow));
+        if layout.area(Pane::Logs).is_some() {
+            let (sources, parts) = self.logs.wanted(self.clock.since_start);
+            wants.extend(sources.into_iter().map(|source| (Query::Log(source.clone(), TAIL), Cadence::Follow)));
+            wants.extend(parts.into_iter().map(|part| (part, Cadence::Once)));
         }
         if let Some(overlay) = self.overlays.last() {
             wants.extend(overlay.wants());

@@ -94,7 +94,7 @@ async fn follow(remote: &dyn Remote, source: LogSource, on: bool, mut job: Optio
                     return Err(Failure::new(FailureKind::NotFound, "the log", why));
                 }
                 LogEvent::Restarted { .. } => caught_up = false,
-                LogEvent::Waiting { .. } | LogEvent::Opened { .. } => {}
+                LogEvent::Waiting { .. } | LogEvent::Opened { .. } | LogEvent::At(_) | LogEvent::Remark(_) => {}
             },
             Ok(Some(Ok(_))) => {}
             Ok(Some(Err(failure))) if !on => return Err(failure),

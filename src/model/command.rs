@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
-use super::{Chosen, ClusterId, Failure, JobChange, JobId, NodeChange, Place, Refusals};
+use super::lines::Printout;
+use super::{Chosen, ClusterId, Failure, JobChange, JobId, LogSource, NodeChange, Place, Refusals};
 
 /// Something that changes the world.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -53,6 +54,8 @@ pub enum Command {
     },
     /// Bring a job's files here.
     Fetch(Fetch),
+    /// Write a log into a file here.
+    SaveLog(SaveLog),
     /// Answer what ssh asked.
     Reply {
         /// The cluster whose control session asks.
@@ -76,7 +79,7 @@ impl Command {
             Self::Finish { cluster, .. } | Self::Change { cluster, .. } | Self::ChangeNodes { cluster, .. } => Some(cluster),
             Self::Forget { cluster, .. } | Self::Reply { cluster, .. } | Self::Reconnect(cluster) => Some(cluster),
             Self::Fetch(fetch) => Some(&fetch.cluster),
-            Self::Save { .. } | Self::KeepColumns(_) => None,
+            Self::Save { .. } | Self::SaveLog(_) | Self::KeepColumns(_) => None,
         }
     }
 
@@ -84,9 +87,8 @@ impl Command {
     pub fn is_changing(&self) -> bool {
         match self {
             Self::Submit(_) | Self::Finish { .. } | Self::Change { .. } | Self::ChangeNodes { .. } => true,
-            Self::Fetch(_) | Self::Save { .. } | Self::KeepColumns(_) | Self::Forget { .. } | Self::Reply { .. } | Self::Reconnect(_) => {
-                false
-            }
+            Self::Fetch(_) | Self::Save { .. } | Self::SaveLog(_) | Self::KeepColumns(_) => false,
+            Self::Forget { .. } | Self::Reply { .. } | Self::Reconnect(_) => false,
         }
     }
 }
@@ -110,6 +112,7 @@ impl fmt::Display for Command {
             Self::Fetch(fetch) => write!(f, "fetch {}", fetch.job),
             Self::Forget { token, .. } => write!(f, "give up the submission {token}"),
             Self::Save { path, .. } => write!(f, "save {}", path.display()),
+            Self::SaveLog(save) => write!(f, "save {}", save.dest.display()),
             Self::KeepColumns(_) => f.write_str("keep the columns"),
             Self::Reply { .. } => f.write_str("answer ssh"),
             Self::Reconnect(_) => f.write_str("reconnect"),
@@ -178,6 +181,26 @@ pub struct Fetch {
     pub existing: Existing,
 }
 
+/// A log that is to be written into a file here.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SaveLog {
+    /// The local file.
+    pub dest: PathBuf,
+    /// What is written.
+    pub what: Saved,
+    /// What to do if it is there already.
+    pub existing: Existing,
+}
+
+/// What of a log is written.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Saved {
+    /// What is shown.
+    Shown(Printout),
+    /// All of it, read again from where it lies.
+    Whole(LogSource),
+}
+
 /// What a running command tells. A stream of these ends in `Done` or `Failed`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Progress {
@@ -233,6 +256,13 @@ pub enum Receipt {
     },
     /// The text is in this file.
     Saved(PathBuf),
+    /// A log is in a file here.
+    SavedLog {
+        /// The file.
+        dest: PathBuf,
+        /// Its bytes.
+        bytes: u64,
+    },
     /// The answer was passed on, or the connection is being tried.
     Noted,
 }

@@ -1,210 +1,317 @@
-//! Log lines in bounded memory: bytes in, numbered lines out; what had to be let go is counted.
+//! A log in bounded memory: bytes in, numbered lines out, each with its place, its time and how bad it is.
 //!
-//! Knows nothing of where the bytes come from and never decodes more of them than is looked at.
+//! Knows nothing of where the bytes come from, never decodes them, and forgets nothing without saying so: what was let go is counted, and
+//! [`Lines::before`] and [`Lines::after`] say where it can be read again.
 
-use std::borrow::Cow;
+pub mod block;
+pub mod density;
+pub mod pattern;
+pub mod printout;
+mod put;
+pub mod severity;
+pub mod sift;
+mod split;
+pub mod stamp;
+mod stretch;
+pub mod weave;
+
 use std::collections::VecDeque;
+use std::sync::Arc;
 
-use memchr::{memchr, memrchr};
-use regex::Regex;
+use memchr::memchr;
 
-/// A line longer than this is broken, so that one line cannot hold all memory.
-const LONGEST: usize = 1 << 20;
+use super::duration;
+pub use block::Blocks;
+pub use density::{Bucket, Density};
+pub use pattern::Pattern;
+pub use printout::Printout;
+use severity::Judge;
+pub use severity::Severity;
+pub use sift::{Found, Hits, Sift};
+use split::Splitter;
+pub use stamp::{Reader, Stamp};
+pub use weave::{At, Strand, Weave};
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Line {
-    Text(Box<[u8]>),
-    Mark(Box<str>),
-}
+/// Between the numbers of lines that are not neighbours: no log has so many lines.
+const FAR: i64 = 1 << 40;
 
 /// A line as it is shown.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shown<'a> {
-    /// Text from the log, lossily decoded, not cleaned.
-    Text(Cow<'a, str>),
+    /// Text from the log: any bytes.
+    Text(&'a [u8]),
     /// A remark of ours about continuity.
     Mark(&'a str),
 }
 
-/// The kept end of a log.
-#[derive(Clone, Debug)]
+/// The live end of a log, while lines far above it are kept: followed, counted, not kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Aside {
+    splitter: Splitter,
+    lines: u64,
+}
+
+/// A stretch of a log without a gap, usually its end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lines {
-    lines: VecDeque<Line>,
-    first: u64,
+    blocks: Blocks,
     bytes: usize,
     budget: usize,
-    partial: Vec<u8>,
+    /// The number of the next line where there is no block.
+    number: i64,
+    splitter: Splitter,
+    /// Whether the place of the next byte is known.
+    placed: bool,
+    /// Whether the next bytes may overlap those that are here, and must be the same.
+    doubtful: bool,
+    reader: Reader,
+    time: i64,
+    /// Whether any line so far told its time.
+    stamped: bool,
+    judge: Judge,
+    epoch: u32,
+    hold: Option<i64>,
+    aside: Option<Aside>,
+    let_go: u64,
+    arrived: u64,
+    is_whole: bool,
+    by_moment: bool,
+    /// Lines at which the moment is known that their source calls their place.
+    moments: VecDeque<(i64, i64)>,
 }
 
 impl Lines {
-    /// An empty log that keeps at most about `budget` bytes.
-    pub fn new(budget: usize) -> Self {
-        Self { lines: VecDeque::new(), first: 0, bytes: 0, budget, partial: Vec::new() }
+    /// An empty log that keeps about `budget` bytes. Times without a zone are `zone` seconds east of UTC. `by_moment`: its places are
+    /// moments, not bytes.
+    pub fn new(budget: usize, zone: i32, by_moment: bool) -> Self {
+        Self { budget, reader: Reader { zone, now: 0 }, by_moment, ..Self::default() }
     }
 
-    /// Takes the next bytes. A carriage return takes back what stood on the line before it, as on a terminal, so that a progress bar
-    /// is its last state.
-    pub fn feed(&mut self, mut bytes: &[u8]) {
-        while let Some(end) = memchr(b'\n', bytes) {
-            let (head, rest) = bytes.split_at(end);
-            bytes = &rest[1..];
-            if self.partial.is_empty() {
-                self.push(Line::Text(last_state(head).into()));
+    /// Keeps about so many bytes from now on.
+    pub fn set_budget(&mut self, budget: usize) {
+        self.budget = budget;
+        self.let_go();
+    }
+
+    /// About how many bytes it keeps.
+    pub fn budget(&self) -> usize {
+        self.budget
+    }
+
+    /// Lines from this one on must stay, because somebody looks at them; `None`: the end is looked at.
+    pub fn hold(&mut self, line: Option<i64>) {
+        self.hold = line;
+    }
+
+    /// Reading begins at byte `start` of `size`: for the first time, after a restart, or again because somebody looks here again.
+    pub fn opened(&mut self, start: u64, size: u64) {
+        if self.is_empty() || !self.placed {
+            self.go_on_at(start);
+        } else if self.by_moment {
+            // Where a stream was left cannot be told from counted bytes: its end is read anew.
+            self.forget();
+            self.go_on_at(start);
+        } else if size < self.live_end() {
+            self.restarted("shorter than it was");
+            self.go_on_at(start);
+        } else {
+            self.doubtful = true;
+        }
+    }
+
+    fn go_on_at(&mut self, place: u64) {
+        self.splitter = Splitter::at(place);
+        self.placed = true;
+    }
+
+    /// One past the last byte that the followed log has sent.
+    fn live_end(&self) -> u64 {
+        self.aside.as_ref().map_or(self.splitter.next, |aside| aside.splitter.next)
+    }
+
+    /// Takes the next bytes of the followed log, the first of which stands at `offset`, at `now` (milliseconds since 1970).
+    pub fn feed(&mut self, offset: u64, bytes: &[u8], now: i64) {
+        self.reader.now = now;
+        if !self.placed {
+            self.go_on_at(offset);
+        }
+        let end = self.live_end();
+        let doubtful = std::mem::take(&mut self.doubtful);
+        if offset > end {
+            let missing = duration::bytes(offset - end);
+            self.mark(format!("── {missing} between here and what follows were not read ──"));
+            self.go_on_at(offset);
+        } else if offset < end {
+            let same = !doubtful || self.is_same(offset, bytes);
+            if !same {
+                self.restarted("not the file that it was");
+                self.go_on_at(offset);
             } else {
-                self.partial.extend_from_slice(head);
-                let line = last_state(&self.partial).into();
-                self.partial.clear();
-                self.push(Line::Text(line));
+                let known = usize::try_from(end - offset).unwrap_or(usize::MAX);
+                if known >= bytes.len() {
+                    self.doubtful = doubtful;
+                    return;
+                }
+                return self.take(&bytes[known..]);
             }
         }
-        self.partial.extend_from_slice(bytes);
-        if let Some(cut) = last_start(&self.partial) {
-            self.partial.drain(..cut);
+        self.take(bytes);
+    }
+
+    /// Whether bytes that were sent again are what is here, as far as their first line that is here tells.
+    fn is_same(&self, offset: u64, bytes: &[u8]) -> bool {
+        let here = self.blocks.at_place(offset);
+        let line = match here {
+            Some(line) if self.blocks.place(line) == offset => line,
+            Some(line) => line + 1,
+            None => self.blocks.first(),
+        };
+        let Some(text) = self.blocks.text(line).filter(|_| self.blocks.remark(line).is_none()) else { return true };
+        let skip = usize::try_from(self.blocks.place(line).saturating_sub(offset)).unwrap_or(usize::MAX);
+        let Some(rest) = bytes.get(skip..) else { return true };
+        let Some(end) = memchr(b'\n', rest) else { return true };
+        let mut same = true;
+        Splitter::at(0).feed(&rest[..=end], |first, _| same = same && first == text);
+        same
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        if let Some(aside) = &mut self.aside {
+            // A line counts when it begins.
+            let begun = |aside: &Aside| aside.lines + u64::from(!aside.splitter.text.is_empty());
+            let before = begun(aside);
+            aside.splitter.feed(bytes, |_, _| aside.lines += 1);
+            self.arrived += begun(aside) - before;
+            return;
         }
-        while self.partial.len() > LONGEST {
-            let rest = self.partial.split_off(LONGEST);
-            let line = std::mem::replace(&mut self.partial, rest);
-            self.push(Line::Text(line.into()));
-        }
+        let before = self.end();
+        self.put(bytes);
+        self.arrived += u64::try_from(self.end() - before).unwrap_or(0);
+        self.let_go();
     }
 
     /// Puts a remark between the lines, for instance that the file was truncated here. An unfinished line before it ends there.
     pub fn mark(&mut self, remark: impl Into<Box<str>>) {
-        if !self.partial.is_empty() {
-            let line = std::mem::take(&mut self.partial);
-            self.push(Line::Text(last_state(&line).into()));
+        if let Some(aside) = self.aside.take() {
+            let lost = duration::thousands(aside.lines);
+            self.mark(format!("── {lost} lines between here and what follows were let go ──"));
+            self.splitter = aside.splitter;
         }
-        self.push(Line::Mark(remark.into()));
+        let mut splitter = std::mem::take(&mut self.splitter);
+        splitter.finish(|line, start| self.push(line, start));
+        let (place, time) = (splitter.next, self.time);
+        self.splitter = splitter;
+        self.with_block(|block| block.mark(remark.into(), place, time), 0);
+        self.judge = Judge::default();
+        self.let_go();
     }
 
-    fn push(&mut self, line: Line) {
-        self.bytes += cost(&line);
-        self.lines.push_back(line);
-        while self.bytes > self.budget && self.lines.len() > 1 {
-            if let Some(line) = self.lines.pop_front() {
-                self.bytes -= cost(&line);
-                self.first += 1;
-            }
+    /// What follows is another file, or the same from its beginning.
+    pub fn restarted(&mut self, why: &str) {
+        self.mark(format!("── {why}: what follows begins the file anew ──"));
+        self.epoch += 1;
+        self.begin_block();
+        if let Some(block) = self.blocks.0.back_mut().map(Arc::make_mut) {
+            block.epoch = self.epoch;
         }
+        self.placed = false;
     }
 
-    /// The number of the oldest kept line; also how many were let go.
-    pub fn first(&self) -> u64 {
-        self.first
+    fn forget(&mut self) {
+        self.blocks = Blocks::default();
+        self.moments.clear();
+        (self.bytes, self.let_go, self.is_whole, self.aside, self.placed) = (0, 0, false, None, false);
+        (self.number, self.stamped, self.judge) = (self.number + FAR, false, Judge::default());
+        self.splitter = Splitter::default();
     }
 
-    /// One past the number of the newest line. An unfinished line counts.
-    pub fn end(&self) -> u64 {
-        self.first + self.lines.len() as u64 + u64::from(!self.partial.is_empty())
+    /// All finished lines. Cheap to clone.
+    pub fn blocks(&self) -> &Blocks {
+        &self.blocks
+    }
+
+    /// The number of the oldest kept line. Numbers go on downwards when earlier lines are read.
+    pub fn first(&self) -> i64 {
+        if self.blocks.is_empty() { self.number } else { self.blocks.first() }
+    }
+
+    /// One past the number of the newest kept line. An unfinished line counts.
+    pub fn end(&self) -> i64 {
+        let finished = if self.blocks.is_empty() { self.number } else { self.blocks.end() };
+        finished + i64::from(self.open().is_some())
+    }
+
+    /// The unfinished line at the end.
+    pub fn open(&self) -> Option<&[u8]> {
+        (!self.splitter.text.is_empty()).then_some(self.splitter.text.as_slice())
     }
 
     /// Whether nothing has arrived.
     pub fn is_empty(&self) -> bool {
-        self.end() == 0
+        self.end() == self.first()
     }
 
     /// The line with this number, where it is kept.
-    pub fn get(&self, number: u64) -> Option<Shown<'_>> {
-        let index = usize::try_from(number.checked_sub(self.first)?).ok()?;
-        match self.lines.get(index) {
-            Some(Line::Text(bytes)) => Some(Shown::Text(String::from_utf8_lossy(bytes))),
-            Some(Line::Mark(text)) => Some(Shown::Mark(text)),
-            None if index == self.lines.len() && !self.partial.is_empty() => {
-                Some(Shown::Text(String::from_utf8_lossy(last_state(&self.partial))))
-            }
-            None => None,
+    pub fn get(&self, line: i64) -> Option<Shown<'_>> {
+        if let Some(remark) = self.blocks.remark(line) {
+            return Some(Shown::Mark(remark));
         }
+        if line >= self.first() && line + 1 == self.end() && self.open().is_some() {
+            return self.open().map(Shown::Text);
+        }
+        self.blocks.text(line).map(Shown::Text)
     }
 
-    /// The nearest line from `start` that matches, going forward or backward. `start` itself is not looked at.
-    pub fn search(&self, regex: &Regex, start: u64, forward: bool) -> Option<u64> {
-        let hit = |n: &u64| matches!(self.get(*n), Some(Shown::Text(text)) if regex.is_match(&text));
-        if forward { (start + 1..self.end()).find(hit) } else { (self.first..start).rev().find(hit) }
+    /// When a line was written: its own time, or that of the line before, or when it arrived where no line tells its time.
+    pub fn time(&self, line: i64) -> i64 {
+        if line < self.blocks.end() { self.blocks.time(line) } else { self.time }
     }
-}
 
-fn cost(line: &Line) -> usize {
-    std::mem::size_of::<Line>()
-        + match line {
-            Line::Text(bytes) => bytes.len(),
-            Line::Mark(text) => text.len(),
-        }
-}
+    /// Whether lines tell their times.
+    pub fn is_stamped(&self) -> bool {
+        self.stamped
+    }
 
-/// What a terminal would show of a line with carriage returns: roughly, what follows the last one that something follows.
-fn last_state(line: &[u8]) -> &[u8] {
-    let line = &line[..line.iter().rposition(|b| *b != b'\r').map_or(0, |p| p + 1)];
-    memrchr(b'\r', line).map_or(line, |cr| &line[cr + 1..])
-}
+    /// How times are read here.
+    pub fn reader(&self) -> Reader {
+        self.reader
+    }
 
-/// Where the last state of an unfinished line begins, when something stands before it.
-fn last_start(partial: &[u8]) -> Option<usize> {
-    let kept = last_state(partial);
-    let end = partial.iter().rposition(|b| *b != b'\r').map_or(0, |p| p + 1);
-    let start = end - kept.len();
-    (start > 0).then_some(start)
+    /// How many earlier lines were kept once and let go since.
+    pub fn gone(&self) -> u64 {
+        self.let_go
+    }
+
+    /// How many lines have arrived since the log was opened, kept or not.
+    pub fn arrived(&self) -> u64 {
+        self.arrived
+    }
+
+    /// How many lines stand between what is kept and the live end: 0 where nothing does.
+    pub fn below(&self) -> u64 {
+        self.aside.as_ref().map_or(0, |aside| aside.lines.max(1))
+    }
+
+    /// Whether the live end is apart from what is kept.
+    pub fn is_apart(&self) -> bool {
+        self.aside.is_some()
+    }
+
+    /// About how many bytes of memory the kept lines take.
+    pub fn size(&self) -> usize {
+        self.bytes + self.splitter.text.len()
+    }
+
+    /// Whether its places are moments, not bytes.
+    pub fn by_moment(&self) -> bool {
+        self.by_moment
+    }
+
+    /// About how large the source is, as far as is known.
+    pub fn source_size(&self) -> u64 {
+        self.live_end()
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn all(lines: &Lines) -> Vec<String> {
-        (lines.first()..lines.end())
-            .filter_map(|n| lines.get(n))
-            .map(|l| match l {
-                Shown::Text(t) => t.into_owned(),
-                Shown::Mark(m) => format!("<{m}>"),
-            })
-            .collect()
-    }
-
-    #[test]
-    fn lines_are_the_same_however_the_bytes_are_cut() {
-        let text = b"one\r\ntwo\n10%\r50%\r100%\nlast \xff byte\n\nopen\rend";
-        let expected = ["one", "two", "100%", "last \u{fffd} byte", "", "end"];
-        for size in 1..text.len() {
-            let mut lines = Lines::new(1 << 20);
-            text.chunks(size).for_each(|chunk| lines.feed(chunk));
-            assert_eq!(all(&lines), expected, "chunks of {size}");
-        }
-    }
-
-    #[test]
-    fn a_progress_bar_stays_one_line_in_bounded_memory() {
-        let mut lines = Lines::new(1 << 20);
-        for i in 0..100_000 {
-            lines.feed(format!("\r{i:6}").as_bytes());
-        }
-        assert_eq!(all(&lines), [" 99999"]);
-        assert!(lines.partial.capacity() < 1_000);
-        lines.feed(b"\r");
-        assert_eq!(all(&lines), [" 99999"], "a carriage return alone hides nothing yet");
-    }
-
-    #[test]
-    fn memory_is_bounded_and_the_loss_is_known() {
-        let mut lines = Lines::new(10_000);
-        for i in 0..10_000 {
-            lines.feed(format!("line {i}\n").as_bytes());
-        }
-        assert_eq!(lines.end(), 10_000);
-        assert!(lines.first() > 9_000 && lines.get(lines.first()).is_some() && lines.get(lines.first() - 1).is_none());
-        assert_eq!(lines.get(9_999), Some(Shown::Text("line 9999".into())));
-        lines.feed(&vec![b'x'; 3 << 20]);
-        assert!(lines.partial.len() <= LONGEST);
-    }
-
-    #[test]
-    fn search_goes_both_ways_and_marks_are_kept() {
-        let mut lines = Lines::new(1 << 20);
-        lines.feed(b"a1\nb\na2\nopen");
-        lines.mark("truncated");
-        lines.feed(b"a3");
-        let regex = Regex::new("^a").unwrap();
-        assert_eq!(lines.search(&regex, 0, true), Some(2));
-        assert_eq!(lines.search(&regex, 2, true), Some(5));
-        assert_eq!(lines.search(&regex, 2, false), Some(0));
-        assert_eq!(all(&lines), ["a1", "b", "a2", "open", "<truncated>", "a3"]);
-    }
-}
+mod tests;

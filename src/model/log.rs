@@ -107,6 +107,10 @@ pub enum LogEvent {
         /// The size of the file now.
         size: u64,
     },
+    /// Where the bytes that come next stand, from sources that do not count bytes.
+    At(LogPlace),
+    /// How it is read from now on, in words: `Live Tail`, or how often it is asked for and why.
+    Remark(String),
     /// The next bytes, contiguous with those before.
     Bytes {
         /// Where the first of them stands in the file.

@@ -74,7 +74,7 @@ impl Chord {
     }
 }
 
-const NAMES: [(&str, Key); 16] = [
+const NAMES: [(&str, Key); 17] = [
     ("enter", Key::Enter),
     ("esc", Key::Esc),
     ("tab", Key::Tab),
@@ -91,6 +91,7 @@ const NAMES: [(&str, Key); 16] = [
     ("pagedown", Key::PageDown),
     ("space", Key::Char(' ')),
     ("minus", Key::Char('-')),
+    ("bar", Key::Char('|')),
 ];
 
 impl fmt::Display for Chord {

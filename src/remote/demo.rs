@@ -105,7 +105,11 @@ impl Demo {
             Query::Why { job, .. } => self.with_world(|w| why::why(w, &job)).map(Answer::Why),
             Query::Again { cluster, job } => self.with_world(|w| past::again(w, cluster, &job)).map(Box::new).map(Answer::Again),
             Query::History { recall, .. } => Ok(Answer::History(self.with_world(|w| past::history(w, &recall)))),
-            Query::LogRange { .. } | Query::LogFind { .. } => Err(missing("the simulation")),
+            Query::LogRange { source, at, bytes } => self.whole(&source).map(|text| logs::range(&text, at, bytes)),
+            Query::LogFind { source, pattern, insensitive } => {
+                let by_moment = matches!(source, LogSource::Stream { .. });
+                self.whole(&source).and_then(|text| logs::find(&text, by_moment, &pattern, insensitive))
+            }
             Query::Clusters(_) | Query::Locate(_) | Query::Link(_) | Query::Log(..) | Query::Outbox | Query::Audit => {
                 Err(missing("the simulation"))
             }
@@ -136,12 +140,19 @@ impl Demo {
         }
     }
 
+    /// All that a simulated log holds now.
+    fn whole(&self, source: &LogSource) -> Result<String, Failure> {
+        let age = (self.watch)();
+        let text = self.with_world(|world| logs::text(world, age, source, None, LogStart::Beginning));
+        text.map(|(_, text)| text).map_err(|why| Failure::new(FailureKind::NotFound, "the log", why))
+    }
+
     fn log(self, source: LogSource, start: LogStart) -> BoxStream<'static, Result<Answer, Failure>> {
-        let state = (self, source, None::<usize>, Vec::<LogEvent>::new());
-        stream::unfold(state, move |(demo, source, mut lines, mut ready)| async move {
+        let state = (self, source, None::<usize>, 0_u64, Vec::<LogEvent>::new());
+        stream::unfold(state, move |(demo, source, mut lines, mut offset, mut ready)| async move {
             loop {
                 if let Some(event) = ready.pop() {
-                    return Some((Ok(Answer::Log(event)), (demo, source, lines, ready)));
+                    return Some((Ok(Answer::Log(event)), (demo, source, lines, offset, ready)));
                 }
                 let age = (demo.watch)();
                 let first = lines.is_none();
@@ -152,11 +163,15 @@ impl Demo {
                         if first {
                             ready.push(LogEvent::CaughtUp);
                         }
-                        ready.push(LogEvent::Bytes { offset: 0, bytes: text.into_bytes() });
-                        if first {
-                            let early = if start == LogStart::Beginning { 0 } else { next.saturating_sub(logs::TAIL) as u64 * 60 };
-                            ready.push(LogEvent::Opened { path: "simulated".into(), start: early, size: early });
+                        let sent = text.len() as u64;
+                        if first && start != LogStart::Beginning {
+                            offset = demo.whole(&source).map_or(0, |whole| (whole.len() as u64).saturating_sub(sent));
                         }
+                        ready.push(LogEvent::Bytes { offset, bytes: text.into_bytes() });
+                        if first {
+                            ready.push(LogEvent::Opened { path: "simulated".into(), start: offset, size: offset + sent });
+                        }
+                        offset += sent;
                         lines = Some(next);
                     }
                     Err(why) => {
@@ -204,7 +219,8 @@ impl Remote for Demo {
                 Command::ChangeNodes { change, nodes, .. } => demo.with_world(|w| change::nodes(w, &change, &nodes)),
                 Command::Fetch(fetch) => demo.with_world(|w| files::fetch(w, &fetch)),
                 Command::Save { .. } | Command::Forget { .. } => Err(missing("the simulation")),
-                Command::Reply { .. } | Command::Reconnect(_) | Command::Finish { .. } | Command::KeepColumns(_) => Ok(Receipt::Noted),
+                Command::Reply { .. } | Command::Reconnect(_) | Command::Finish { .. } => Ok(Receipt::Noted),
+                Command::KeepColumns(_) | Command::SaveLog(_) => Ok(Receipt::Noted),
             };
             done.map_or_else(Progress::Failed, Progress::Done)
         };

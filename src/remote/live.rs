@@ -6,6 +6,7 @@ mod backend;
 mod directory;
 mod memory;
 mod output;
+mod save;
 mod submit;
 
 use std::path::PathBuf;
@@ -265,6 +266,7 @@ impl Inner {
         }
         let command = match command {
             Command::Save { path, text } => return saved(path, text),
+            Command::SaveLog(save) => return save::run(save, move |query| self.clone().ask(query).boxed()),
             Command::KeepColumns(columns) => return kept(self.config.clone(), columns),
             Command::Forget { cluster, token } => return self.forgotten(cluster, token),
             command => command,
@@ -300,12 +302,12 @@ impl Inner {
                 backend.host().reply(prompt, text);
                 ended(Progress::Done(Receipt::Noted))
             }
-            // Done above: it concerns no cluster.
             Command::Reconnect(_) => {
                 backend.host().reconnect();
                 ended(Progress::Done(Receipt::Noted))
             }
-            Command::Save { .. } | Command::KeepColumns(_) | Command::Forget { .. } => ended(Progress::Done(Receipt::Noted)),
+            // Done above: they concern no cluster's host.
+            Command::Save { .. } | Command::SaveLog(_) | Command::KeepColumns(_) | Command::Forget { .. } => ended(Progress::Done(Receipt::Noted)),
         }
     }
 }

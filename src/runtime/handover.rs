@@ -14,7 +14,7 @@ use tokio::process::{Child, Command};
 use super::input::{Signal, Signals, stop};
 use super::screen::LEAVE;
 use crate::model::{Failure, FailureKind};
-use crate::protocol::{HandOver, Program};
+use crate::protocol::{HandOver, Program, Text};
 
 /// How long a program that is asked to end may take, once we have to leave ourselves.
 const LAST: Duration = Duration::from_secs(1);
@@ -138,7 +138,7 @@ fn say(text: &str) {
 struct Draft(PathBuf);
 
 impl Draft {
-    fn new(name: &str, text: &str) -> Result<Self, Failure> {
+    fn new(name: &str, text: &Text) -> Result<Self, Failure> {
         use std::os::unix::fs::OpenOptionsExt as _;
         let name: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' }).take(60).collect();
         let mut last = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
@@ -147,7 +147,14 @@ impl Draft {
             match std::fs::File::options().write(true).create_new(true).mode(0o600).open(&path) {
                 Ok(mut file) => {
                     let draft = Self(path);
-                    return file.write_all(text.as_bytes()).map(|()| draft).map_err(|error| wrong(&error));
+                    let written = match text {
+                        Text::Words(text) => file.write_all(text.as_bytes()),
+                        Text::Log(printout) => {
+                            let mut out = std::io::BufWriter::new(file);
+                            printout.write(&mut out, false).and_then(|()| out.flush())
+                        }
+                    };
+                    return written.map(|()| draft).map_err(|error| wrong(&error));
                 }
                 Err(error) => last = error,
             }
@@ -178,7 +185,7 @@ mod tests {
     #[test]
     fn a_draft_is_the_user_s_alone_and_leaves_nothing() {
         use std::os::unix::fs::PermissionsExt as _;
-        let (one, two) = (Draft::new("../a b.sh", "x").unwrap(), Draft::new("../a b.sh", "y").unwrap());
+        let (one, two) = (Draft::new("../a b.sh", &Text::Words("x".into())).unwrap(), Draft::new("../a b.sh", &Text::Words("y".into())).unwrap());
         assert_ne!(one.0, two.0);
         assert_eq!(one.0.parent(), Some(std::env::temp_dir().as_path()));
         assert_eq!(std::fs::metadata(&one.0).unwrap().permissions().mode() & 0o777, 0o600);

@@ -10,6 +10,8 @@ use tokio::task::JoinHandle;
 
 use super::hook::Hooks;
 use super::toll::Tolls;
+use crate::model::lines::Sift;
+use crate::model::lines::sift::Use;
 use crate::model::{Arrangement, Cadence, Query, Wish};
 use crate::protocol::{CommandId, Effect, Event};
 use crate::remote::Remote;
@@ -45,12 +47,19 @@ pub(super) struct Tasks {
     commands: HashMap<CommandId, Task>,
     wishes: watch::Sender<Option<Wish>>,
     _arranger: Task,
+    /// For searches and for filters.
+    sifts: [watch::Sender<Option<Sift>>; 2],
+    _sifters: [Task; 2],
 }
 
 impl Tasks {
     pub(super) fn new(remote: Arc<dyn Remote>, events: mpsc::Sender<Event>) -> Self {
         let (wishes, wished) = watch::channel(None);
         let arranger = Task(tokio::spawn(arrange(wished, events.clone())));
+        let [(search, searcher), (filter, filterer)] = [(), ()].map(|()| {
+            let (sifts, wanted) = watch::channel(None);
+            (sifts, Task(tokio::spawn(sift(wanted, events.clone()))))
+        });
         Self {
             remote,
             events,
@@ -61,6 +70,8 @@ impl Tasks {
             commands: HashMap::new(),
             wishes,
             _arranger: arranger,
+            sifts: [search, filter],
+            _sifters: [searcher, filterer],
         }
     }
 
@@ -151,6 +162,13 @@ impl Tasks {
             Effect::Arrange(wish) => {
                 self.wishes.send_replace(Some(wish));
             }
+            Effect::Sift(sift) => {
+                let [search, filter] = &self.sifts;
+                match sift.purpose {
+                    Use::Search => search.send_replace(Some(sift)),
+                    Use::Filter => filter.send_replace(Some(sift)),
+                };
+            }
             Effect::Refresh(query) => {
                 if let Some(open) = self.open.get(&query) {
                     open.again.notify_one();
@@ -177,5 +195,15 @@ async fn arrange(mut wished: watch::Receiver<Option<Wish>>, events: mpsc::Sender
         if events.send(Event::Arranged(Arc::new(arrangement))).await.is_err() {
             return;
         }
+    }
+}
+
+/// Makes the latest search, one at a time. One that is overtaken ends after the part it is at.
+async fn sift(mut wanted: watch::Receiver<Option<Sift>>, events: mpsc::Sender<Event>) {
+    while wanted.changed().await.is_ok() {
+        let Some(sift) = wanted.borrow_and_update().clone() else { continue };
+        let (newer, events) = (wanted.clone(), events.clone());
+        let search = move || sift.run(|found| !newer.has_changed().unwrap_or(true) && events.blocking_send(Event::Found(found)).is_ok());
+        let _ = tokio::task::spawn_blocking(search).await;
     }
 }

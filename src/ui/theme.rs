@@ -70,6 +70,22 @@ impl Theme {
         }
     }
 
+    /// One of several colours for words that are to be found again.
+    pub fn word(self, n: usize) -> Style {
+        match self {
+            Self::Mono => Style::new().add_modifier(Modifier::REVERSED),
+            _ => Style::new().fg(Color::Black).bg([Color::Cyan, Color::Magenta, Color::Green, Color::LightBlue, Color::LightRed][n % 5]),
+        }
+    }
+
+    /// One of several colours to tell sources apart.
+    pub fn source(self, n: usize) -> Style {
+        match self {
+            Self::Mono => Style::new(),
+            _ => Style::new().fg([Color::Cyan, Color::Magenta, Color::Green, Color::Yellow, Color::Blue, Color::Red][n % 6]),
+        }
+    }
+
     /// The row under the cursor, in the pane that has the keyboard or in another.
     pub fn selected(self, focused: bool) -> Style {
         match (self, focused) {

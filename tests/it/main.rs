@@ -5,6 +5,7 @@
 mod flows;
 mod past;
 mod news;
+mod logs;
 mod screens;
 mod stage;
 mod tidy;

@@ -4,7 +4,7 @@ use qdeck::model::{
     Again, Answer, ClusterId, Command, Door, Failure, FailureKind, JobDetail, JobId, JobState, LogSource, Origin, Past, Place, Progress,
     Query, Recall, Receipt, SchedulerKind, Submission, Tasks, Unsent, Usage,
 };
-use qdeck::protocol::{Effect, Event, HandOver, Program};
+use qdeck::protocol::{Effect, Event, HandOver, Program, Text};
 
 use crate::stage::{Stage, prod};
 
@@ -149,7 +149,7 @@ fn a_job_is_submitted_again_as_it_was_edited_or_not_at_all() {
     assert!(screen.contains("sbatch --nice=3 --chdir=/home/me train.sh 'a b'") && screen.contains("It had to wait"), "{screen}");
     // The script goes to the editor and comes back changed.
     stage.keys("ctrl-o");
-    let Some(Effect::HandOver(HandOver { program: Program::Editor, text: Some((name, text)), .. })) = stage.effects.last().cloned() else {
+    let Some(Effect::HandOver(HandOver { program: Program::Editor, text: Some((name, Text::Words(text))), .. })) = stage.effects.last().cloned() else {
         panic!("{:?}", stage.effects)
     };
     assert_eq!(name, "train.sh");

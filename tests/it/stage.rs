@@ -44,6 +44,7 @@ impl Stage {
             keys: KeyMap::default(),
             theme: Theme::Dark,
             folder: "/data".into(),
+            log_memory: 128 << 10,
             zone: TimeZone::UTC,
             read_only: false,
         };
@@ -59,6 +60,15 @@ impl Stage {
                 match effect {
                     // Sorting is pure: the stage does it at once.
                     Effect::Arrange(wish) => events.push(Event::Arranged(Arc::new(Arrangement::make(wish)))),
+                    Effect::Sift(sift) => {
+                        let mut parts = Vec::new();
+                        sift.run(|found| {
+                            parts.push(Event::Found(found));
+                            true
+                        });
+                        // Handed out from the back.
+                        events.extend(parts.into_iter().rev());
+                    }
                     Effect::Wake(_) => {}
                     other => self.effects.push(other),
                 }

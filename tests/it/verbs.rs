@@ -99,7 +99,7 @@ fn a_time_limit_is_checked_before_it_is_sent() {
     let rest = NewJob { array_job_id: "7", array_task_id: "2-9,12%4", ..job("7_[2-9,12%4]", "sweep", JobState::Pending) };
     stage.queue(Scope::Mine, &[rest]);
     stage.keys("t ctrl-u + 5 enter");
-    shows(&stage, &["Time limit of 9 waiting tasks of array 7", "takes no difference"]);
+    shows(&stage, &["Time limit of array 7, 9 tasks", "takes no difference"]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 
 use super::{Intent, Look, Overlay, sheet};
 use crate::model::{Again, Command, JobId};
-use crate::protocol::{Action, Area, Chord, Effect, HandOver, Key, Program};
+use crate::protocol::{Action, Area, Chord, Effect, HandOver, Key, Program, Text};
 use crate::ui::{Field, Tone, put};
 
 /// The sheet.
@@ -78,7 +78,7 @@ impl Overlay for Script {
             // The keys of sorting have nothing to sort here.
             Some(Action::Sort) => self.saving = Some(Field::new(format!("{}/{}", look.folder.trim_end_matches('/'), self.name))),
             _ if chord.typed() == Some('p') => {
-                let text = Some((self.name.clone(), self.text.clone()));
+                let text = Some((self.name.clone(), Text::Words(self.text.clone())));
                 return vec![Intent::Effect(Effect::HandOver(HandOver { program: Program::Pager, words: String::new(), text }))];
             }
             _ => {}

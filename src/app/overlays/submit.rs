@@ -10,7 +10,7 @@ use crate::app::panes::prose;
 use crate::model::duration::slurm;
 use crate::model::text::quoted;
 use crate::model::{Again, Answer, Cadence, ClusterId, Command, Directives, Failure, Place, Preview, Query, SchedulerKind, Submission};
-use crate::protocol::{Action, Area, Chord, Effect, HandOver, Key, Program};
+use crate::protocol::{Action, Area, Chord, Effect, HandOver, Key, Program, Text};
 use crate::ui::{Cut, Field, Tone, fit, put};
 
 /// The form.
@@ -72,7 +72,7 @@ impl SubmitForm {
         let Some(text) = text else {
             return vec![Intent::Note(Notice::plain("The script is not here as a whole, so it cannot be edited here."))];
         };
-        let text = Some((self.name().to_owned(), text));
+        let text = Some((self.name().to_owned(), Text::Words(text)));
         vec![Intent::Effect(Effect::HandOver(HandOver { program: Program::Editor, words: String::new(), text }))]
     }
 

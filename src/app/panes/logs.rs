@@ -1,96 +1,196 @@
-//! One live log: the selected job's output, or a stream the user chose.
+//! Live logs: the selected job's output, or what the user chose, or several together in the order of time.
+//!
+//! Keeps no list of rows and decodes only what is seen; what takes time that grows with a log is done elsewhere and comes back as an event.
 
+mod draw;
+mod finding;
+mod goal;
+mod moving;
+mod out;
+mod remark;
+mod thread;
+
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
-use regex::Regex;
+use jiff::tz::TimeZone;
 
 use super::{Look, prose};
 use crate::app::intent::Intent;
-use crate::model::duration::{bytes, thousands};
-use crate::model::lines::{Lines, Shown};
-use crate::model::{Answer, Failure, Filter, LogEvent, LogSource, OutputKind};
-use crate::protocol::{Action, Effect};
-use crate::ui::{Tone, ansi, frame, put, width};
-
-/// All logs together hold about this much.
-const BUDGET: usize = 64 << 20;
+use crate::model::lines::{At, Density, Pattern, Printout, Strand, Weave};
+use crate::model::{Answer, Failure, LogSource, OutputKind, Query};
+use crate::protocol::Clock;
+use finding::{Filtering, Search};
+use thread::Thread;
 
 /// A cursor that is still moving opens no log: each opening costs the head node a process.
 const PAUSE: Duration = Duration::from_millis(150);
+/// The histogram is counted anew no more often than this.
+const COUNT: Duration = Duration::from_millis(500);
+
+/// The windows of time that can be shown, in their own words and milliseconds.
+const WINDOWS: [(&str, i64); 4] = [("last hour", 3_600_000), ("last 15 min", 900_000), ("last 5 min", 300_000), ("last minute", 60_000)];
+
+/// How times are shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+enum Stamps {
+    #[default]
+    Written,
+    Ages,
+    Hidden,
+}
+
+/// Which part is looked at, and how.
+#[derive(Clone, Debug)]
+struct View {
+    follow: bool,
+    /// The first visible line while not following.
+    top: Option<At>,
+    /// The line that keys mean: a hit, an error, a line that was clicked.
+    cursor: Option<At>,
+    /// Where a selection began.
+    select: Option<At>,
+    left: usize,
+    wrap: bool,
+    stamps: Stamps,
+    window: Option<usize>,
+    /// Lines that had arrived when following ended.
+    paused_at: u64,
+}
 
 /// The pane's state.
 #[derive(Clone, Debug)]
 pub(in crate::app) struct Logs {
-    source: Option<LogSource>,
-    title: String,
+    threads: Vec<Thread>,
     /// When the source was chosen, while it is too early to open it.
     since: Duration,
-    lines: Lines,
-    status: Status,
-    failure: Option<Failure>,
-    follow: bool,
-    /// Number of the first visible line while not following.
-    top: u64,
-    left: usize,
-    wrap: bool,
-    search: String,
-    regex: Option<Regex>,
-    hit: Option<u64>,
     kind: OutputKind,
-    /// Bytes of the file before those that were read.
-    skipped: u64,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Status {
-    Opening,
-    Waiting(String),
-    Reading,
-    CaughtUp,
-}
-
-impl Default for Logs {
-    fn default() -> Self {
-        Self {
-            source: None,
-            title: String::new(),
-            since: Duration::ZERO,
-            lines: Lines::new(BUDGET),
-            status: Status::Opening,
-            failure: None,
-            follow: true,
-            top: 0,
-            left: 0,
-            wrap: false,
-            search: String::new(),
-            regex: None,
-            hit: None,
-            kind: OutputKind::Stdout,
-            skipped: 0,
-        }
-    }
+    budget: usize,
+    zone: i32,
+    /// Milliseconds since 1970.
+    now: i64,
+    view: View,
+    search: Search,
+    filter: Filtering,
+    words: Vec<Pattern>,
+    marks: BTreeSet<At>,
+    density: Density,
+    counted: Option<(Duration, usize, u64)>,
+    searches: u64,
+    /// Rows of the pane, and cells in each.
+    rows: usize,
+    cells: usize,
 }
 
 impl Logs {
-    /// Shows another log. The same one again changes nothing.
-    pub(in crate::app) fn watch(&mut self, source: Option<LogSource>, title: String, now: Duration) {
-        self.title = title;
-        if self.source == source {
-            return;
+    /// No log. All logs that will be shown together hold about `budget` bytes.
+    pub(in crate::app) fn new(budget: usize) -> Self {
+        let view = View {
+            follow: true,
+            top: None,
+            cursor: None,
+            select: None,
+            left: 0,
+            wrap: false,
+            stamps: Stamps::default(),
+            window: None,
+            paused_at: 0,
+        };
+        Self {
+            threads: Vec::new(),
+            since: Duration::ZERO,
+            kind: OutputKind::Stdout,
+            budget,
+            zone: 0,
+            now: 0,
+            view,
+            search: Search::default(),
+            filter: Filtering::default(),
+            words: Vec::new(),
+            marks: BTreeSet::new(),
+            density: Density::default(),
+            counted: None,
+            searches: 0,
+            rows: 2,
+            cells: 80,
         }
-        *self = Self { source, title: std::mem::take(&mut self.title), since: now, wrap: self.wrap, kind: self.kind, ..Self::default() };
     }
 
-    /// The log to keep open, once the cursor has rested.
-    pub(in crate::app) fn wanted(&self, now: Duration) -> Option<&LogSource> {
-        self.source.as_ref().filter(|_| now >= self.since + PAUSE)
+    /// Shows another log, alone. The same one again changes nothing but its title.
+    pub(in crate::app) fn watch(&mut self, source: Option<LogSource>, title: String, now: Duration) {
+        if let [thread] = self.threads.as_mut_slice()
+            && Some(&thread.source) == source.as_ref()
+        {
+            thread.title = title;
+            return;
+        }
+        let (wrap, stamps) = (self.view.wrap, self.view.stamps);
+        let fresh = Self::new(self.budget);
+        *self = Self {
+            since: now,
+            kind: self.kind,
+            zone: self.zone,
+            now: self.now,
+            view: View { wrap, stamps, ..fresh.view.clone() },
+            words: std::mem::take(&mut self.words),
+            searches: self.searches,
+            rows: self.rows,
+            cells: self.cells,
+            ..fresh
+        };
+        self.threads = source.into_iter().map(|source| Thread::new(source, title.clone(), self.budget, self.zone)).collect();
+    }
+
+    /// Shows another log together with those that are shown.
+    pub(in crate::app) fn watch_also(&mut self, source: LogSource, title: String) -> Vec<Intent> {
+        if self.threads.iter().any(|thread| thread.source == source) {
+            return Vec::new();
+        }
+        self.threads.push(Thread::new(source, title, self.budget, self.zone));
+        self.share()
+    }
+
+    /// Shows a log no longer.
+    pub(in crate::app) fn unwatch(&mut self, source: &LogSource) -> Vec<Intent> {
+        let Some(gone) = self.threads.iter().position(|thread| thread.source == *source) else { return Vec::new() };
+        self.threads.remove(gone);
+        let moved = |at: At| match at.log.cmp(&gone) {
+            std::cmp::Ordering::Less => Some(at),
+            std::cmp::Ordering::Equal => None,
+            std::cmp::Ordering::Greater => Some(At { log: at.log - 1, ..at }),
+        };
+        let view = &mut self.view;
+        (view.top, view.cursor, view.select) = (view.top.and_then(moved), view.cursor.and_then(moved), None);
+        view.follow |= view.top.is_none();
+        self.marks = self.marks.iter().filter_map(|at| moved(*at)).collect();
+        self.share()
+    }
+
+    /// The memory is for all logs together, and a search is for all of them.
+    fn share(&mut self) -> Vec<Intent> {
+        let each = self.budget / self.threads.len().max(1);
+        self.threads.iter_mut().for_each(|thread| thread.lines.set_budget(each));
+        self.counted = None;
+        self.search_anew().into_iter().chain(self.filter_anew()).collect()
+    }
+
+    /// What is shown, in order.
+    pub(in crate::app) fn sources(&self) -> impl Iterator<Item = (&LogSource, &str)> {
+        self.threads.iter().map(|thread| (&thread.source, thread.title.as_str()))
+    }
+
+    /// The questions to keep open: the logs themselves, once the cursor has rested, and what of them is to be read again.
+    pub(in crate::app) fn wanted(&self, now: Duration) -> (Vec<&LogSource>, Vec<Query>) {
+        if now < self.since + PAUSE {
+            return (Vec::new(), Vec::new());
+        }
+        let asked = self.threads.iter().filter_map(|thread| thread.reading.as_ref().map(|reading| reading.query.clone()));
+        (self.threads.iter().map(|thread| &thread.source).collect(), asked.chain(self.search.asks()).collect())
     }
 
     /// How long until a log may be opened that is not open yet.
     pub(in crate::app) fn rest_of_pause(&self, now: Duration) -> Option<Duration> {
-        self.source.as_ref()?;
+        self.threads.first()?;
         (self.since + PAUSE).checked_sub(now).filter(|rest| !rest.is_zero())
     }
 
@@ -99,277 +199,96 @@ impl Logs {
     }
 
     pub(in crate::app) fn search(&self) -> &str {
-        &self.search
+        self.search.text()
     }
 
-    /// Takes what the log said.
-    pub(in crate::app) fn heard(&mut self, source: &LogSource, result: Result<Answer, Failure>) {
-        if self.source.as_ref() != Some(source) {
-            return;
-        }
-        match result {
-            Err(failure) => self.failure = Some(failure),
-            Ok(Answer::Log(event)) => {
-                self.failure = None;
-                self.take(event);
-            }
-            Ok(_) => {}
+    /// Time went on, or the pane got another size.
+    pub(in crate::app) fn tick(&mut self, clock: Clock, zone: &TimeZone, (rows, cells): (usize, usize)) {
+        self.now = clock.wall.as_millisecond();
+        (self.rows, self.cells) = (rows.max(2), cells);
+        self.zone = zone.to_offset(clock.wall).seconds();
+        let arrived = self.arrived();
+        let due = self.counted.is_none_or(|(at, height, lines)| height != rows || lines != arrived && clock.since_start >= at + COUNT);
+        if due {
+            self.count(clock.since_start, rows);
         }
     }
 
-    fn take(&mut self, event: LogEvent) {
-        match event {
-            LogEvent::Waiting { why } => {
-                if self.status != Status::Opening && !self.lines.is_empty() {
-                    self.lines.mark(format!("── {why} ──"));
+    fn count(&mut self, now: Duration, rows: usize) {
+        self.density = Density::of(&self.weave(), rows);
+        self.counted = Some((now, rows, self.arrived()));
+    }
+
+    fn arrived(&self) -> u64 {
+        self.threads.iter().map(|thread| thread.lines.arrived()).sum()
+    }
+
+    fn new_lines(&self) -> u64 {
+        self.threads.iter().map(Thread::new_lines).sum()
+    }
+
+    /// Takes what a log said, or a part of it that was asked for.
+    pub(in crate::app) fn heard(&mut self, query: &Query, result: Result<Answer, Failure>) -> Vec<Intent> {
+        match query {
+            Query::Log(source, _) => {
+                let Some(log) = self.threads.iter().position(|thread| thread.source == *source) else { return Vec::new() };
+                let now = self.now;
+                let hold = self.held(log);
+                let passes = self.filter.pattern().cloned();
+                let thread = &mut self.threads[log];
+                thread.lines.hold(hold);
+                match result {
+                    Err(failure) => thread.failure = Some(failure),
+                    Ok(Answer::Log(event)) => thread.take(event, now),
+                    Ok(_) => {}
                 }
-                self.status = Status::Waiting(why);
+                thread.open = thread.lines.open().is_some_and(|line| passes.is_none_or(|pattern| pattern.matches(line, true)));
+                self.sift()
             }
-            LogEvent::Opened { start, .. } => {
-                if self.lines.is_empty() {
-                    self.skipped = start;
-                }
-                self.status = Status::Reading;
+            Query::LogRange { source, .. } => {
+                let Some(log) = self.threads.iter().position(|thread| thread.source == *source) else { return Vec::new() };
+                let mut intents = self.read(log, query, result);
+                self.counted = None;
+                intents.extend(self.sift());
+                intents
             }
-            LogEvent::Bytes { bytes, .. } => {
-                self.lines.feed(&bytes);
-                if !self.follow && self.top < self.lines.first() {
-                    self.top = self.lines.first();
-                }
-            }
-            LogEvent::Restarted { why } => self.lines.mark(format!("── {why}: what follows begins the file anew ──")),
-            LogEvent::CaughtUp => self.status = Status::CaughtUp,
+            Query::LogFind { .. } => self.found_in_whole(query, result),
+            _ => Vec::new(),
         }
     }
 
-    pub(in crate::app) fn set_search(&mut self, text: &str) {
-        text.clone_into(&mut self.search);
-        self.regex = Filter::new(text).regex().cloned();
-        self.hit = None;
-    }
-
-    /// Goes to the nearest hit above the end of what is seen: where one looks first after a search in a live log.
-    pub(in crate::app) fn find(&mut self, rows: usize, forward: bool) -> Vec<Intent> {
-        let Some(regex) = &self.regex else { return Vec::new() };
-        let start = self.hit.unwrap_or(if forward { self.first_row(rows).saturating_sub(1) } else { self.lines.end() });
-        match self.lines.search(regex, start, forward) {
-            Some(line) => {
-                self.hit = Some(line);
-                self.follow = false;
-                self.top = line.saturating_sub(rows as u64 / 3).max(self.lines.first());
-                Vec::new()
-            }
-            None => vec![Intent::Note(crate::app::notices::Notice::plain(format!(
-                "No more hits of /{} {}.",
-                self.search,
-                if forward { "below" } else { "above" }
-            )))],
+    /// The line of a log above which nothing is looked at; `None` while its end is followed.
+    fn held(&self, log: usize) -> Option<i64> {
+        let top = self.view.top.filter(|_| !self.view.follow)?;
+        if top.log == log {
+            return Some(top.line);
         }
+        let weave = Weave::new(self.threads.iter().map(|thread| Strand::new(&thread.lines, None, true)).collect());
+        let before = weave.gap(top).get(log).copied()?;
+        Some(self.threads[log].lines.first() + i64::try_from(before).unwrap_or(0))
     }
 
-    fn first_row(&self, rows: usize) -> u64 {
-        if self.follow { self.lines.end().saturating_sub(rows as u64).max(self.lines.first()) } else { self.top.max(self.lines.first()) }
-    }
-
-    pub(in crate::app) fn act(&mut self, action: Action, rows: usize) -> Vec<Intent> {
-        let rows = rows.max(2);
-        let top = self.first_row(rows);
-        let page = rows as u64 - 1;
-        let (lines, down) = match action {
-            Action::Up => (1, false),
-            Action::Down => (1, true),
-            Action::PageUp => (page, false),
-            Action::PageDown => (page, true),
-            Action::HalfUp => (page.div_ceil(2), false),
-            Action::HalfDown => (page.div_ceil(2), true),
-            Action::Top => (u64::MAX, false),
-            Action::Bottom => {
-                self.follow = true;
-                return Vec::new();
-            }
-            Action::Follow => {
-                self.follow = !self.follow;
-                self.top = top;
-                return Vec::new();
-            }
-            Action::Wrap => {
-                (self.wrap, self.left) = (!self.wrap, 0);
-                return Vec::new();
-            }
-            Action::Left => {
-                self.left = self.left.saturating_sub(16);
-                return Vec::new();
-            }
-            Action::Right => {
-                self.left += if self.wrap { 0 } else { 16 };
-                return Vec::new();
-            }
-            Action::NextHit => return self.find(rows, true),
-            Action::PreviousHit => return self.find(rows, false),
-            Action::LogOther => {
-                self.kind = if self.kind == OutputKind::Stdout { OutputKind::Stderr } else { OutputKind::Stdout };
-                return Vec::new();
-            }
-            Action::Open => return vec![Intent::Do(Action::Zoom)],
-            Action::Copy => {
-                let line = self.hit.or_else(|| self.lines.end().checked_sub(1)).and_then(|n| self.lines.get(n));
-                return match line {
-                    Some(Shown::Text(text)) => vec![Intent::Effect(Effect::Copy(crate::model::text::clean(&text).into_owned()))],
-                    _ => Vec::new(),
-                };
-            }
-            _ => return Vec::new(),
+    /// What is seen: all logs, filtered, from the beginning of the window on.
+    fn weave(&self) -> Weave<'_> {
+        let since = self.window_start();
+        let strand = |thread| {
+            let strand = if self.filter.is_on() { Thread::kept(thread) } else { Strand::new(&thread.lines, None, true) };
+            since.map_or(strand, |since| strand.since(since))
         };
-        let last = self.lines.end().saturating_sub(rows as u64).max(self.lines.first());
-        self.top = if down { top.saturating_add(lines).min(last) } else { top.saturating_sub(lines).max(self.lines.first()) };
-        // Whoever scrolls down to the end wants to see what comes.
-        self.follow = down && self.top == last;
-        Vec::new()
+        Weave::new(self.threads.iter().map(strand).collect())
     }
 
-    pub(in crate::app) fn draw(&self, buf: &mut Buffer, area: Rect, look: &Look<'_>, focused: bool) {
-        let mut title = vec![("4 Logs".to_owned(), look.style(if focused { Tone::Focus } else { Tone::Strong }))];
-        if self.source.is_some() {
-            title.push((
-                format!(" · {}", crate::ui::fit(&self.title, usize::from(area.width / 2), crate::ui::Cut::Middle)),
-                look.style(Tone::Plain),
-            ));
-        }
-        let inner = frame(buf, area, &title, &self.remark(look), look.theme, focused);
-        let rows = usize::from(inner.height);
-        if self.source.is_none() {
-            let words = format!(
-                "No log chosen. The selected job's output comes here; {} offers the cluster's log streams.",
-                look.keys.sign(Action::Streams)
-            );
-            prose(buf, inner, &words, look.style(Tone::Dim));
-            return;
-        }
-        if self.lines.is_empty() {
-            let y = match &self.failure {
-                Some(failure) => super::trouble(buf, inner, failure, look),
-                None => 0,
-            };
-            let rest = Rect { y: inner.y + y, height: inner.height - y, ..inner };
-            let words = match &self.status {
-                Status::Waiting(why) => why.as_str(),
-                Status::CaughtUp => "Nothing written yet.",
-                _ if self.failure.is_some() => "",
-                _ => "Opening …",
-            };
-            prose(buf, rest, words, look.style(Tone::Dim));
-            return;
-        }
-        let mut pending = Vec::new();
-        let start = if self.follow { self.lines.end() } else { (self.first_row(rows) + rows as u64).min(self.lines.end()) };
-        // Upwards from the last visible line until the window is full: only what is seen is decoded and wrapped.
-        let mut number = start;
-        while pending.len() < rows && number > self.lines.first() {
-            number -= 1;
-            if !self.follow && number < self.top {
-                break;
-            }
-            let mut block = self.rows_of(number, usize::from(inner.width), look);
-            block.reverse();
-            pending.extend(block);
-        }
-        pending.reverse();
-        let excess = pending.len().saturating_sub(rows);
-        let visible = if self.follow { &pending[excess..] } else { &pending[..pending.len().min(rows)] };
-        for (y, row) in (inner.y..).zip(visible) {
-            let mut x = inner.x;
-            for (text, style) in row {
-                x += put(buf, x, y, text, inner.right().saturating_sub(x), *style);
-            }
-        }
+    fn window_start(&self) -> Option<i64> {
+        self.view.window.map(|window| self.now - WINDOWS[window].1)
     }
 
-    /// One line as the rows it takes on screen.
-    fn rows_of(&self, number: u64, room: usize, look: &Look<'_>) -> Vec<Vec<(String, ratatui::style::Style)>> {
-        let text = match self.lines.get(number) {
-            Some(Shown::Mark(remark)) => return vec![vec![(remark.to_owned(), look.style(Tone::Waits))]],
-            Some(Shown::Text(text)) => text,
-            None => return vec![vec![]],
-        };
-        // A line of a megabyte is shown in part: nobody reads past some screens of it.
-        let end = text.char_indices().nth(self.left + room * if self.wrap { 50 } else { 1 } + 4_096).map_or(text.len(), |(i, _)| i);
-        let mut pieces = ansi::pieces(&text[..end], ratatui::style::Style::new());
-        if let Some(regex) = &self.regex {
-            pieces = highlighted(pieces, regex, look.style(Tone::Hit));
-        }
-        let mut rows = vec![Vec::new()];
-        let (mut column, mut skip) = (0, if self.wrap { 0 } else { self.left });
-        for (piece, style) in pieces {
-            let mut run = String::new();
-            for c in piece.chars() {
-                let cells = width(c.encode_utf8(&mut [0; 4]));
-                if skip > 0 {
-                    skip = skip.saturating_sub(cells);
-                    continue;
-                }
-                if column + cells > room {
-                    if !self.wrap {
-                        break;
-                    }
-                    if let Some(row) = rows.last_mut() {
-                        row.push((std::mem::take(&mut run), style));
-                    }
-                    rows.push(Vec::new());
-                    column = 0;
-                }
-                run.push(c);
-                column += cells;
-            }
-            if let Some(row) = rows.last_mut() {
-                row.push((run, style));
-            }
-        }
-        rows
+    /// What is shown, to be written elsewhere.
+    fn printout(&self, range: Option<(At, At)>) -> Printout {
+        let several = self.threads.len() > 1;
+        let logs = self.threads.iter().map(|thread| {
+            let tag = if several { format!("{} │ ", thread.tag()) } else { String::new() };
+            (tag, thread.lines.clone(), self.filter.is_on().then(|| thread.kept.lines.clone()))
+        });
+        Printout { logs: logs.collect(), since: self.window_start(), range }
     }
-
-    fn remark(&self, look: &Look<'_>) -> Vec<(String, ratatui::style::Style)> {
-        let mut out = Vec::new();
-        let Some(_) = self.source else { return out };
-        if !self.search.is_empty() {
-            out.push((format!("/{} · ", self.search), look.style(Tone::Key)));
-        }
-        if let Some(failure) = &self.failure {
-            out.push((format!("✗ {} · ", failure.brief()), look.style(Tone::Bad)));
-        } else if let Status::Waiting(why) = &self.status
-            && !self.lines.is_empty()
-        {
-            out.push((format!("{why} · "), look.style(Tone::Waits)));
-        }
-        let (word, tone) = match (self.follow, &self.status) {
-            (true, Status::Reading | Status::Opening) => ("reading", Tone::Works),
-            (true, _) => ("following", Tone::Good),
-            (false, _) => ("paused", Tone::Waits),
-        };
-        out.push((word.to_owned(), look.style(tone)));
-        out.push((format!(" · {} lines", thousands(self.lines.end())), look.style(Tone::Dim)));
-        if self.skipped > 0 {
-            out.push((format!(" · {} before", bytes(self.skipped)), look.style(Tone::Dim)));
-        } else if self.lines.first() > 0 {
-            out.push((format!(" · first {} let go", thousands(self.lines.first())), look.style(Tone::Dim)));
-        }
-        out
-    }
-}
-
-fn highlighted(
-    pieces: Vec<(String, ratatui::style::Style)>,
-    regex: &Regex,
-    hit: ratatui::style::Style,
-) -> Vec<(String, ratatui::style::Style)> {
-    let mut out = Vec::new();
-    for (text, style) in pieces {
-        let mut at = 0;
-        for found in regex.find_iter(&text).filter(|m| !m.is_empty()) {
-            out.push((text[at..found.start()].to_owned(), style));
-            out.push((found.as_str().to_owned(), style.patch(hit)));
-            at = found.end();
-        }
-        out.push((text[at..].to_owned(), style));
-    }
-    out
 }

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use super::answers;
 use super::random::mixed;
 use super::world::{Power, SimJob, World};
-use crate::model::{JobState, LogSource, LogStart, LogStream, OutputKind};
+use crate::model::lines::Reader;
+use crate::model::{Answer, Failure, FailureKind, JobState, LogHit, LogPlace, LogSource, LogStart, LogStream, OutputKind};
 
 /// Lines that are shown of a long log's end.
 pub(super) const TAIL: usize = 2_000;
@@ -40,6 +41,52 @@ pub(super) fn text(world: &World, age: f64, source: &LogSource, seen: Option<usi
             Ok((1, if seen.is_none() { text.to_owned() } else { out }))
         }
     }
+}
+
+/// Whole lines of a text beside a place.
+pub(super) fn range(text: &str, at: LogPlace, bytes: i64) -> Answer {
+    let line_from =
+        |p: usize| if p == 0 { 0 } else { text.as_bytes()[p - 1..].iter().position(|b| *b == b'\n').map_or(text.len(), |n| p + n) };
+    let from = match at {
+        LogPlace::Byte(at) => usize::try_from(at).unwrap_or(text.len()).min(text.len()),
+        LogPlace::Moment(moment) => text.split_inclusive('\n').take_while(|line| moment_of(line) < moment).map(str::len).sum(),
+    };
+    let wanted = usize::try_from(bytes.unsigned_abs()).unwrap_or(usize::MAX);
+    let (start, end) = if bytes < 0 {
+        (line_from(from.saturating_sub(wanted)).min(from), from)
+    } else {
+        let start = line_from(from);
+        (start, line_from(start.saturating_add(wanted).min(text.len())))
+    };
+    let place = |p: usize| match at {
+        LogPlace::Byte(_) => LogPlace::Byte(p as u64),
+        LogPlace::Moment(moment) => LogPlace::Moment(text[p..].lines().next().map_or(moment, moment_of)),
+    };
+    let bytes = text.as_bytes()[start..end].to_vec();
+    Answer::LogRange { start: place(start), end: place(end), bytes, is_start: start == 0, is_end: end == text.len() }
+}
+
+/// When a line of a stream was written, in milliseconds since 1970.
+fn moment_of(line: &str) -> i64 {
+    Reader::default().read(line.as_bytes()).map_or(0, |stamp| stamp.millis)
+}
+
+/// The lines of a text that match.
+pub(super) fn find(text: &str, by_moment: bool, pattern: &str, insensitive: bool) -> Result<Answer, Failure> {
+    let regex = regex::RegexBuilder::new(pattern).case_insensitive(insensitive).build();
+    let regex = regex.map_err(|error| Failure::new(FailureKind::Rejected, "the search", error.to_string()))?;
+    let (mut hits, mut total, mut place) = (Vec::new(), 0, 0);
+    for (n, line) in (1..).zip(text.split_inclusive('\n')) {
+        if regex.is_match(line.trim_end_matches('\n')) {
+            total += 1;
+            if hits.len() < 10_000 {
+                let place = if by_moment { LogPlace::Moment(moment_of(line)) } else { LogPlace::Byte(place) };
+                hits.push(LogHit { line: n, place, text: line.chars().take(200).collect() });
+            }
+        }
+        place += line.len() as u64;
+    }
+    Ok(Answer::LogFound { hits, total })
 }
 
 fn bounded(age: f64) -> i64 {

@@ -162,3 +162,32 @@ fn a_hundred_thousand_jobs_can_be_shown() {
     assert!(table.len() > 95_000, "{}", table.len());
     assert!(answers::jobs(&world, true).len() < 1_000);
 }
+
+#[test]
+fn parts_of_a_log_make_the_whole() {
+    let text = "2026-11-25 14:00:00,000 a\n2026-11-25 14:00:01,000 b\n2026-11-25 14:00:02,000 c\n";
+    let range = |at, bytes| match logs::range(text, at, bytes) {
+        Answer::LogRange { start, end, bytes, is_start, is_end } => (start, end, String::from_utf8(bytes).unwrap(), is_start, is_end),
+        other => panic!("{other:?}"),
+    };
+    let byte = crate::model::LogPlace::Byte;
+    let mut whole = String::new();
+    let mut at = byte(0);
+    loop {
+        let (start, end, part, is_start, is_end) = range(at, 30);
+        assert_eq!((start, is_start), (at, at == byte(0)));
+        whole += &part;
+        at = end;
+        if is_end {
+            break;
+        }
+    }
+    assert_eq!(whole, text);
+    let (_, end, part, _, _) = range(byte(52), -30);
+    assert_eq!((end, part.as_str()), (byte(52), "2026-11-25 14:00:01,000 b\n"));
+    let noon = crate::model::LogPlace::Moment(1_795_615_201_000);
+    assert_eq!(range(noon, -1_000).2, &text[..26], "before a moment");
+    assert_eq!(range(noon, 1_000).2, &text[26..]);
+    let Ok(Answer::LogFound { hits, total }) = logs::find(text, false, "B$|c$", true) else { panic!() };
+    assert_eq!((total, hits[0].line, hits[1].place), (2, 2, byte(52)));
+}

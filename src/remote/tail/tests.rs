@@ -88,6 +88,7 @@ impl Watch {
             Ok(LogEvent::Waiting { why }) => self.said.push(format!("waiting: {why}")),
             Ok(LogEvent::Restarted { why }) => self.said.push(format!("restarted: {why}")),
             Ok(LogEvent::CaughtUp) => self.said.push("caught up".to_owned()),
+            Ok(LogEvent::At(_) | LogEvent::Remark(_)) => self.said.push("of no file".to_owned()),
             Err(failure) => self.said.push(format!("{:?}", failure.kind)),
         }
     }
