@@ -21,7 +21,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::config::Refresh;
+use crate::config::{LiveTail, Refresh};
 use crate::model::{Answer, ClusterId, Failure, JobId, OutputKind, Query, Source};
 use crate::protocol::{Clock, Effect, Event, KeyMap};
 use crate::ui::{Field, Theme};
@@ -43,6 +43,8 @@ pub struct Settings {
     pub cluster: Option<String>,
     /// Seconds between questions.
     pub refresh: Refresh,
+    /// Whether Live Tail is used.
+    pub live_tail: LiveTail,
     /// The keys.
     pub keys: KeyMap,
     /// The colours.
@@ -78,6 +80,8 @@ pub struct App {
     aimed_kind: OutputKind,
     notices: Notices,
     running: Running,
+    /// Whether somebody has been asked about Live Tail.
+    tail_asked: bool,
     wipe: bool,
 }
 
@@ -105,6 +109,7 @@ impl App {
             aimed_kind: OutputKind::Stdout,
             notices: Notices::default(),
             running: Running::default(),
+            tail_asked: false,
             wipe: false,
         }
     }

@@ -24,6 +24,8 @@ pub struct Config {
     pub ssh: Ssh,
     /// Seconds between two questions.
     pub refresh: Refresh,
+    /// How logs are read.
+    pub logs: Logs,
     /// Keys that differ from the defaults: action → chord.
     pub keys: BTreeMap<String, String>,
     /// Name of the colour theme.
@@ -113,13 +115,36 @@ impl Default for Refresh {
     }
 }
 
+/// `logs:`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Logs {
+    /// Whether CloudWatch's Live Tail, which costs money, is used.
+    pub live_tail: LiveTail,
+}
+
+/// Whether Live Tail is used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LiveTail {
+    /// Once in each session somebody is asked.
+    #[default]
+    Ask,
+    /// Without asking.
+    Always,
+    /// Not at all.
+    Never,
+}
+
 /// Every key of every section, for the nearest known one to a misspelt key.
-const KEYS: [&str; 20] = [
+const KEYS: [&str; 22] = [
     "aws",
     "hosts",
     "clusters",
     "ssh",
     "refresh",
+    "logs",
+    "live_tail",
     "keys",
     "theme",
     "profiles",

@@ -73,7 +73,7 @@ fn application(arguments: &Arguments, config: Config, demo: Option<Demo>, runtim
     let keys = KeyMap::with(&config.keys).map_err(|error| color_eyre::eyre::eyre!(error))?;
     let theme = config.theme(std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()));
     let folder = std::env::current_dir().map_or_else(|_| "/".to_owned(), |path| path.display().to_string());
-    let refresh = config.refresh.clone();
+    let (refresh, live_tail) = (config.refresh.clone(), config.logs.live_tail);
     // The terminal comes first: the first frame waits for nobody.
     let mut screen = Screen::open()?;
     let _guard = runtime.enter();
@@ -82,6 +82,7 @@ fn application(arguments: &Arguments, config: Config, demo: Option<Demo>, runtim
         sources: live.sources(),
         cluster: arguments.cluster.clone().or_else(|| is_demo.then(|| "prod".to_owned())),
         refresh,
+        live_tail,
         keys,
         theme,
         folder,

@@ -17,6 +17,7 @@ pub mod log;
 pub mod node;
 pub mod past;
 pub mod query;
+pub mod stream;
 pub mod text;
 
 pub use arrange::{Arrangement, Column, Filter, Order, Wish};
@@ -28,7 +29,7 @@ pub use failure::{Failure, FailureKind};
 pub use file::{FileEntry, FileKind, Place, Preview};
 pub use id::{ClusterId, JobId};
 pub use job::{Job, JobDetail, JobState, JobTable, NewJob};
-pub use log::{LogEvent, LogHit, LogPlace, LogSource, LogStream, OutputKind};
+pub use log::{LogEvent, LogGroup, LogHit, LogPlace, LogSource, LogStream, OutputKind};
 pub use node::{Node, NodePhase, NodeTable};
 pub use past::{Change, Past, Recall, Unsent, Why};
 pub use query::{Answer, Cadence, LogStart, Query, Scope, Source};

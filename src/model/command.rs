@@ -47,6 +47,8 @@ pub enum Command {
     },
     /// Try the connection again now instead of after its pause.
     Reconnect(ClusterId),
+    /// Whether Live Tail, which costs money, may be used from now on.
+    LetTail(bool),
 }
 
 /// One script for one scheduler.

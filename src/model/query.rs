@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    Cluster, ClusterId, FileEntry, JobDetail, JobId, JobTable, Link, LogEvent, LogHit, LogPlace, LogSource, LogStream, NodeTable, Past,
-    Place, Preview, Recall, Submission, Unsent, Why,
+    Cluster, ClusterId, FileEntry, JobDetail, JobId, JobTable, Link, LogEvent, LogGroup, LogHit, LogPlace, LogSource, LogStream, NodeTable,
+    Past, Place, Preview, Recall, Submission, Unsent, Why,
 };
 
 /// Somebody who knows clusters.
@@ -97,8 +97,31 @@ pub enum Query {
         /// Whether case does not matter.
         insensitive: bool,
     },
-    /// Which log streams does the cluster have?
+    /// Which log streams does the cluster have? Followed, the list grows as it is read.
     Streams(ClusterId),
+    /// Which log groups of ParallelClusters are there, of those that are gone too?
+    Groups(Source),
+    /// Which streams does this log group have? Followed, the list grows as it is read.
+    GroupStreams {
+        /// The cluster it was made for; it may be gone.
+        cluster: ClusterId,
+        /// The log group.
+        group: String,
+    },
+    /// Which output files of this job are there: its own, and those of its steps, one for each rank?
+    Outputs {
+        /// The cluster.
+        cluster: ClusterId,
+        /// The job.
+        job: JobId,
+    },
+    /// Which files fit this pattern of a shell, `out.*`?
+    Glob {
+        /// The machine.
+        place: Place,
+        /// Absolute, or below the home folder.
+        pattern: String,
+    },
     /// What is in this folder? An empty path is the home folder.
     Folder {
         /// The machine.
@@ -123,15 +146,16 @@ impl Query {
             Place::Head(cluster) => Some(cluster),
         };
         match self {
-            Self::Clusters(_) | Self::Outbox => None,
+            Self::Clusters(_) | Self::Outbox | Self::Groups(_) => None,
             Self::Link(cluster) | Self::Nodes(cluster) | Self::Streams(cluster) => Some(cluster),
             Self::Jobs { cluster, .. } | Self::Detail { cluster, .. } | Self::Why { cluster, .. } => Some(cluster),
             Self::Again { cluster, .. } | Self::History { cluster, .. } => Some(cluster),
+            Self::GroupStreams { cluster, .. } | Self::Outputs { cluster, .. } => Some(cluster),
             Self::Log(source, _) | Self::LogRange { source, .. } | Self::LogFind { source, .. } => match source {
                 LogSource::Output { cluster, .. } | LogSource::Stream { cluster, .. } => Some(cluster),
                 LogSource::File { place, .. } => at(place),
             },
-            Self::Folder { place, .. } | Self::Preview { place, .. } => at(place),
+            Self::Folder { place, .. } | Self::Preview { place, .. } | Self::Glob { place, .. } => at(place),
         }
     }
 }
@@ -179,8 +203,12 @@ pub enum Answer {
         /// All of them.
         total: u64,
     },
-    /// To [`Query::Streams`].
+    /// To [`Query::Streams`] and [`Query::GroupStreams`]: what matters first.
     Streams(Vec<LogStream>),
+    /// To [`Query::Groups`], the newest first.
+    Groups(Vec<LogGroup>),
+    /// To [`Query::Outputs`] and [`Query::Glob`]: absolute paths, numbers in their names in order.
+    Files(Vec<String>),
     /// To [`Query::Folder`]: the absolute path and what is in it.
     Folder {
         /// Absolute path, with `~` resolved.
@@ -199,6 +227,8 @@ pub enum LogStart {
     Beginning,
     /// So many bytes before its end, moved forward to the start of a line.
     Last(u64),
+    /// At this moment, in milliseconds since 1970 UTC, where the source knows time; a file is read from its first byte.
+    Moment(i64),
 }
 
 /// How fresh an answer must stay while somebody looks at it.

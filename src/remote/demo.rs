@@ -97,8 +97,13 @@ impl Demo {
             Query::Why { job, .. } => self.with_world(|w| past::why(w, &job)).map(Answer::Why),
             Query::Again { cluster, job } => self.with_world(|w| past::again(w, cluster, &job)).map(Answer::Again),
             Query::History { recall, .. } => Ok(Answer::History(self.with_world(|w| past::history(w, &recall)))),
-            Query::LogRange { .. } | Query::LogFind { .. } => Err(missing("the simulation")),
-            Query::Clusters(_) | Query::Link(_) | Query::Log(..) | Query::Outbox => Err(missing("the simulation")),
+            Query::GroupStreams { .. } => Ok(Answer::Streams(self.with_world(|w| logs::streams(w)))),
+            Query::Outputs { job, .. } => self.with_world(|w| answers::detail(w, &job)).map(|detail| {
+                let files: std::collections::BTreeSet<String> = [detail.stdout, detail.stderr].into_iter().flatten().collect();
+                Answer::Files(files.into_iter().collect())
+            }),
+            Query::Glob { .. } | Query::LogRange { .. } | Query::LogFind { .. } => Err(missing("the simulation")),
+            Query::Clusters(_) | Query::Link(_) | Query::Log(..) | Query::Outbox | Query::Groups(_) => Err(missing("the simulation")),
         };
         tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(missing("the simulation")))
     }
@@ -106,7 +111,7 @@ impl Demo {
     /// The second cluster: nothing to ask until it exists, then empty.
     fn young(&self, query: &Query) -> Result<Answer, Failure> {
         let age = (self.watch)();
-        if let Query::Streams(_) = query {
+        if let Query::Streams(_) | Query::GroupStreams { .. } = query {
             return Ok(Answer::Streams(logs::young_streams()));
         }
         if age < CREATION {
@@ -193,7 +198,7 @@ impl Remote for Demo {
                 Command::Change { change, jobs, .. } => demo.with_world(|w| past::change(w, &change, &jobs)),
                 Command::ChangeNodes { .. } => Err(missing("changing nodes")),
                 Command::Fetch(fetch) => demo.with_world(|w| files::fetch(w, &fetch)),
-                Command::Reply { .. } | Command::Reconnect(_) | Command::Finish { .. } => Ok(Receipt::Noted),
+                Command::Reply { .. } | Command::Reconnect(_) | Command::Finish { .. } | Command::LetTail(_) => Ok(Receipt::Noted),
             };
             done.map_or_else(Progress::Failed, Progress::Done)
         };

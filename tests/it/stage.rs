@@ -33,6 +33,7 @@ impl Stage {
             sources: vec![Source::Fixed],
             cluster: Some("prod".into()),
             refresh: Refresh::default(),
+            live_tail: qdeck::config::LiveTail::Never,
             keys: KeyMap::default(),
             theme: Theme::Dark,
             folder: "/data".into(),

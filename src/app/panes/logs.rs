@@ -41,6 +41,8 @@ pub(in crate::app) struct Logs {
     kind: OutputKind,
     /// Bytes of the file before those that were read.
     skipped: u64,
+    /// How the log is read, where its source has several ways.
+    way: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +71,7 @@ impl Default for Logs {
             hit: None,
             kind: OutputKind::Stdout,
             skipped: 0,
+            way: String::new(),
         }
     }
 }
@@ -139,6 +142,8 @@ impl Logs {
             }
             LogEvent::Restarted { why } => self.lines.mark(format!("── {why}: what follows begins the file anew ──")),
             LogEvent::CaughtUp => self.status = Status::CaughtUp,
+            LogEvent::Remark(way) => self.way = way,
+            LogEvent::At(_) => {}
         }
     }
 
@@ -339,6 +344,9 @@ impl Logs {
             && !self.lines.is_empty()
         {
             out.push((format!("{why} · "), look.style(Tone::Waits)));
+        }
+        if !self.way.is_empty() {
+            out.push((format!("{} · ", self.way), look.style(Tone::Dim)));
         }
         let (word, tone) = match (self.follow, &self.status) {
             (true, Status::Reading | Status::Opening) => ("reading", Tone::Works),

@@ -69,7 +69,7 @@ impl Watch {
 
     fn with(path: &Path, start: LogStart, shell: Option<&'static str>) -> Self {
         let here = Arc::new(Here { shell, ..Here::default() });
-        let stream = tail(Arc::new(Shared(Arc::clone(&here))), "here", path.to_str().unwrap().to_owned(), start);
+        let stream = tail(Arc::new(Shared(Arc::clone(&here))), "here", path.to_str().unwrap().to_owned(), start, Opened::default());
         Self { here, stream, bytes: Vec::new(), start: 0, said: Vec::new() }
     }
 
@@ -88,6 +88,7 @@ impl Watch {
             Ok(LogEvent::Waiting { why }) => self.said.push(format!("waiting: {why}")),
             Ok(LogEvent::Restarted { why }) => self.said.push(format!("restarted: {why}")),
             Ok(LogEvent::CaughtUp) => self.said.push("caught up".to_owned()),
+            Ok(event @ (LogEvent::At(_) | LogEvent::Remark(_))) => panic!("a file has no {event:?}"),
             Err(failure) => self.said.push(format!("{:?}", failure.kind)),
         }
     }
