@@ -41,6 +41,8 @@ pub fn tail(
         opened,
         reached: None,
         again: Again::default(),
+        is_cut: false,
+        is_rescued: false,
         line: None,
         events: VecDeque::new(),
         is_told: false,
@@ -124,6 +126,10 @@ struct Follower {
     opened: Opened,
     reached: Option<Reached>,
     again: Again,
+    /// At the offset that was reached stands something else.
+    is_cut: bool,
+    /// What was cut has been read from a copy.
+    is_rescued: bool,
     line: Option<Line>,
     events: VecDeque<LogEvent>,
     /// The present outage has been reported.
@@ -180,7 +186,10 @@ impl Follower {
         let nonce = nonce();
         let mut text = format!("f={} n={nonce} ", quoted(&self.path));
         let _ = match (&self.reached, self.start) {
-            (Some(at), _) => writeln!(text, "m=at o={} i={}", at.offset, quoted(&at.identity)),
+            (Some(at), _) => {
+                let mode = if self.is_cut { "cut" } else { "at" };
+                writeln!(text, "m={mode} o={} i={}", at.offset, quoted(&at.identity))
+            }
             (None, LogStart::Beginning | LogStart::Moment(_)) => writeln!(text, "m=begin o=0 i="),
             (None, LogStart::Last(n)) => writeln!(text, "m=last o={n} i="),
         };
@@ -215,7 +224,10 @@ impl Follower {
                 match word {
                     "I" => self.opened(rest),
                     "W" => self.events.push_back(LogEvent::Waiting { why: clean(rest).into_owned() }),
-                    "T" => self.restart(rest),
+                    "T" => {
+                        let is_proven = !std::mem::take(&mut self.is_cut) || std::mem::take(&mut self.is_rescued);
+                        self.restart(if is_proven { rest } else { "changed where it had been read, lines may be missing" });
+                    }
                     "C" if std::mem::take(&mut self.is_behind) => {
                         self.events.push_back(LogEvent::CaughtUp);
                     }
@@ -264,13 +276,15 @@ impl Follower {
             let offset = at.offset;
             at.offset += bytes.len() as u64;
             at.last.read(&bytes);
+            self.is_rescued |= self.again.source == Source::Copy;
             self.events.push_back(LogEvent::Bytes { offset, bytes });
         }
     }
 
-    /// The file changed in a way that no offset can describe.
+    /// The file was cut and is longer than before, or it changed in a way that no offset can describe. A copy of what was cut is
+    /// looked for, then it begins anew.
     fn differs(&mut self) {
-        self.restart("changed where it had been read, lines may be missing");
+        (self.is_cut, self.is_rescued) = (self.reached.is_some(), false);
         self.line = None;
     }
 

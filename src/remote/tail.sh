@@ -1,6 +1,7 @@
 # Follows one file and frames what it sends. Read from standard input after lines that set
 #   f  the path        n  a random word that ends each run of bytes
-#   m  begin, last or at: where to start; o  for last how many bytes before the end, for at the offset; i  for at the identity
+#   m  begin, last, at or cut: where to start; o  for last how many bytes before the end, for at and cut the offset;
+#   i  for at and cut the identity. cut: the file was cut and written anew since, at that offset stands something else
 # Lines: I identity size start | W why (waiting) | T why (what follows is another file's beginning) | . (still here)
 #        C (all sent that was there)
 #        D offset, bytes, word status: what the file holds from there. The first bytes may be some that were sent before:
@@ -16,16 +17,15 @@ qdeck_tail() {
 	printf '%s\n' "$n"
 	exec 2>/dev/null
 
-	if stat -Lc %i /; then
-		look() { stat -Lc '%d:%i:%W %s' -- "$1"; }
-	else
-		look() { stat -Lf '%d:%i:%B %z' -- "$1"; }
-	fi >/dev/null
 	# Linux tells how far a descriptor has been read, and opens the same file anew through it, wherever it was moved.
 	exact=
 	if [ -r /proc/self/fdinfo/0 ]; then exact=1; fi
+	if [ "$exact" ] || stat -Lc %i / >/dev/null; then
+		look() { stat -Lc '%d:%i:%W %s' -- "$1"; }
+	else
+		look() { stat -Lf '%d:%i:%B %z' -- "$1"; }
+	fi
 	tiny=0.1 small=0.3 tick=1
-	sleep 0.01 || tiny=1 small=1 tick=10
 
 	where() {
 		while read -r key value; do
@@ -46,7 +46,13 @@ qdeck_tail() {
 		r=1 e=
 		if [ "$exact" ]; then
 			{
-				e=$(tail -c "+$((b + 1))" <&6 2>&1 >&5)
+				if [ "$((seen - b))" -lt 1000000 ]; then
+					e=$(tail -c "+$((b + 1))" <&6 2>&1 >&5)
+				else
+					# tail reads in small pieces.
+					dd bs=1 skip="$b" count=0 <&6
+					e=$(cat <&6 2>&1 >&5)
+				fi
 				r=$?
 				where
 			} 6</dev/fd/3
@@ -158,6 +164,12 @@ qdeck_tail() {
 					printf 'T replaced\n'
 				fi
 				;;
+			cut)
+				p=$o again=256
+				[ -z "$exact" ] || rescue
+				printf 'T truncated\n'
+				again=0
+				;;
 			last)
 				if [ "$2" -gt "$o" ]; then
 					s=$(($2 - o))
@@ -195,7 +207,8 @@ qdeck_tail() {
 			open= m=at o=$p idle=40
 		fi
 		if [ "$idle" -lt 20 ]; then
-			sleep $tiny
+			# Some can sleep whole seconds only.
+			sleep $tiny || { tiny=1 small=1 tick=10 && sleep 1; }
 			beat=$((beat + tick))
 		elif [ "$idle" -lt 40 ]; then
 			sleep $small

@@ -12,6 +12,7 @@
 mod support;
 
 mod faults;
+mod logs;
 mod oneshot;
 mod program;
 mod rig;

@@ -104,7 +104,8 @@ impl Search {
         let (mut at, mut counted) = (0, 0);
         while at < bytes.len() {
             let Some(hit) = self.regex.find_at(bytes, at) else { break };
-            if hit.start() >= bytes.len() {
+            // After the last line's end there is no line.
+            if hit.start() >= bytes.len() && bytes.ends_with(b"\n") {
                 break;
             }
             let start = memrchr(b'\n', &bytes[..hit.start()]).map_or(0, |n| n + 1);

@@ -50,6 +50,8 @@ pub(super) struct Open {
     pub(super) identity: (u64, u64),
     offset: u64,
     last: Memory,
+    /// What was cut has been read from a copy.
+    rescued: bool,
     caught_up: bool,
 }
 
@@ -100,15 +102,16 @@ impl Tail {
             return self.begin();
         };
         let size = open.file.metadata().map_err(fail)?.size();
-        if size < open.offset {
+        let is_cut = size < open.offset;
+        if is_cut || size > open.offset && !open.goes_on().map_err(fail)? {
             // A rotation copies before it cuts: what nobody has read yet stands in the copy.
             if let Some(bytes) = rescued(&self.path, open) {
+                open.rescued = true;
                 return Ok(Some(open.hand_on(bytes)));
             }
-            return Ok(Some(open.restart(&mut self.reopen, "truncated")));
-        }
-        if size > open.offset && !open.goes_on().map_err(fail)? {
-            return Ok(Some(open.restart(&mut self.reopen, "changed where it had been read, lines may be missing")));
+            let is_proven = is_cut || open.rescued;
+            let why = if is_proven { "truncated" } else { "changed where it had been read, lines may be missing" };
+            return Ok(Some(open.restart(&mut self.reopen, why)));
         }
         if let Some(event) = open.read().map_err(fail)? {
             return Ok(Some(event));
@@ -185,7 +188,7 @@ impl Open {
     }
 
     fn restart(&mut self, reopen: &mut bool, why: &str) -> LogEvent {
-        (self.offset, self.caught_up, self.last) = (0, false, Memory::default());
+        (self.offset, self.caught_up, self.rescued, self.last) = (0, false, false, Memory::default());
         *reopen = true;
         LogEvent::Restarted { why: why.to_owned() }
     }
@@ -239,7 +242,7 @@ pub(super) fn open_regular(path: &Path) -> Result<Option<Open>, Failure> {
         let what = if meta.is_dir() { "is a folder" } else { "is not a regular file" };
         return Err(Failure::new(FailureKind::Unsupported, path.to_string_lossy(), what).hint("only regular files can be followed"));
     }
-    Ok(Some(Open { identity: identity(&meta), file, offset: 0, last: Memory::default(), caught_up: false }))
+    Ok(Some(Open { identity: identity(&meta), file, offset: 0, last: Memory::default(), rescued: false, caught_up: false }))
 }
 
 /// The first start of a line at or after `from`, or `from` itself inside the file's last line.
@@ -334,6 +337,33 @@ mod tests {
         append(&path, b"c");
         let after = [bytes(1, b"b"), restarted("replaced"), opened(&path, 0, 1), bytes(0, b"c"), LogEvent::CaughtUp];
         assert_eq!(drain(&mut tail), after);
+    }
+
+    #[test]
+    fn a_copy_is_read_on_a_slow_writer_waited_for_and_another_content_marked() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, old) = (dir.path().join("log"), dir.path().join("log.1"));
+        append(&path, b"one\n");
+        let mut tail = Tail::new(path.clone(), LogStart::Beginning);
+        drain(&mut tail);
+        append(&path, b"two\n");
+        fs::copy(&path, &old).unwrap();
+        File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
+        append(&path, b"3\n");
+        let after = [bytes(4, b"two\n"), restarted("truncated"), opened(&path, 0, 2), bytes(0, b"3\n"), LogEvent::CaughtUp];
+        assert_eq!(drain(&mut tail), after);
+        // Renamed, and the new file is there before anybody writes to it.
+        fs::rename(&path, &old).unwrap();
+        append(&path, b"");
+        append(&old, b"4\n");
+        assert_eq!(drain(&mut tail), [bytes(2, b"4\n")]);
+        append(&old, b"5\n");
+        append(&path, b"6\n");
+        assert_eq!(drain(&mut tail), [bytes(4, b"5\n"), restarted("replaced"), opened(&path, 0, 2), bytes(0, b"6\n"), LogEvent::CaughtUp]);
+        fs::write(&path, b"another content\n").unwrap();
+        let events = drain(&mut tail);
+        assert!(matches!(&events[0], LogEvent::Restarted { why } if why.contains("missing")), "{events:?}");
+        assert_eq!(events[2], bytes(0, b"another content\n"));
     }
 
     #[test]
