@@ -136,7 +136,7 @@ fn a_file_that_is_cut_goes_on_and_is_marked() {
             writer.write_slowly(20);
         }
         follower.until(writer);
-        assert!(follower.said().matches("truncated").count() >= 3, "{}", follower.said());
+        assert!(follower.said().matches("begins the file anew").count() >= 3, "{}", follower.said());
     });
 }
 
@@ -152,7 +152,7 @@ fn rotation_by_copying_loses_nothing_and_is_marked() {
             writer.write_slowly(20);
             follower.until(writer);
         }
-        assert!(follower.said().contains("truncated"), "{}", follower.said());
+        assert!(follower.said().contains("begins the file anew"), "{}", follower.said());
     });
 }
 
@@ -313,18 +313,19 @@ fn every_rank_s_file_is_found_and_merged() {
     // In the application the chooser names them.
     let term = program.open(&["--cluster", "rig"]);
     term.until(&id, SOON);
-    term.keys(&format!("/{id}<enter>"));
-    term.until(&format!("{id} ranks.sh"), SOON);
+    term.keys("/ranks<enter>");
+    term.until(&format!("{id} ranks.sh ·"), SOON);
     term.keys("L");
     term.until(&format!("rank-{id}-1.log"), SOON);
     term.keys(&format!("rank-{id}-1<enter>"));
     term.until("bye from 1", SOON);
     // And any other file from the picker.
-    term.keys("n<tab>");
+    term.keys("3n<tab>");
     term.until("head node of", SOON);
     term.keys(&format!("/rank-{id}-0<enter>"));
-    term.until(&format!("rank-{id}-0.log"), SOON);
+    term.until("hello from 0", SOON);
     term.keys("o");
+    term.until_gone("Pick a script", SOON);
     term.until("bye from 0", SOON);
 }
 
@@ -370,7 +371,7 @@ fn lines_are_chosen_by_time_by_pattern_and_from_the_end() {
 
 /// All byte values, and everything that steers a terminal.
 fn hostile() -> Vec<u8> {
-    let mut bytes = b"begin ".to_vec();
+    let mut bytes = b"begin\n".to_vec();
     bytes.extend(0..=255_u8);
     for sequence in [
         "\x1b]0;owned\x07",
@@ -421,9 +422,9 @@ fn hostile() -> Vec<u8> {
         bytes.extend(b" x\n");
     }
     bytes.extend(b"\x1b[");
-    bytes.extend("1;".repeat(200_000).as_bytes());
+    bytes.extend("1;".repeat(20_000).as_bytes());
     bytes.extend(b"m\n\x1b]0;");
-    bytes.extend(vec![b'A'; 300_000]);
+    bytes.extend(vec![b'A'; 50_000]);
     bytes.extend(b"\n\x1b[31mred\x1b[0m\nthe end\n");
     bytes
 }
@@ -466,8 +467,9 @@ fn hostile_bytes_of_a_file_steer_no_terminal() {
         term.keys("n<tab>");
         term.until("head node of", SOON);
         term.keys(&format!("/{name}<enter>"));
-        term.until(name, SOON);
+        term.until_screen("the beginning of the file", SOON, |text| text.contains("begin") || text.contains("Not a text file"));
         term.keys("o");
+        term.until_gone("Pick a script", SOON);
         term.until("the end", SOON);
         // Over all of it, cut and wrapped.
         term.keys("zgw");
