@@ -80,6 +80,12 @@ impl Demo {
         look(&mut world)
     }
 
+    /// All that a log holds now.
+    fn whole(&self, source: &LogSource) -> Result<String, Failure> {
+        let age = (self.watch)();
+        self.with_world(|world| logs::whole(world, age, source))
+    }
+
     async fn answer(self, query: Query) -> Result<Answer, Failure> {
         let cluster = query.cluster().cloned().ok_or_else(|| missing("the simulation"))?;
         // What a network takes, and a scheduler.
@@ -102,7 +108,9 @@ impl Demo {
                 let files: std::collections::BTreeSet<String> = [detail.stdout, detail.stderr].into_iter().flatten().collect();
                 Answer::Files(files.into_iter().collect())
             }),
-            Query::Glob { .. } | Query::LogRange { .. } | Query::LogFind { .. } => Err(missing("the simulation")),
+            Query::LogRange { source, at, bytes } => logs::part(&self.whole(&source)?, at, bytes),
+            Query::LogFind { source, pattern, insensitive } => logs::find(&self.whole(&source)?, &pattern, insensitive),
+            Query::Glob { .. } => Err(missing("the simulation")),
             Query::Clusters(_) | Query::Link(_) | Query::Log(..) | Query::Outbox | Query::Groups(_) => Err(missing("the simulation")),
         };
         tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(missing("the simulation")))
@@ -132,11 +140,11 @@ impl Demo {
     }
 
     fn log(self, source: LogSource, start: LogStart) -> BoxStream<'static, Result<Answer, Failure>> {
-        let state = (self, source, None::<usize>, Vec::<LogEvent>::new());
-        stream::unfold(state, move |(demo, source, mut lines, mut ready)| async move {
+        let state = (self, source, None::<usize>, Vec::<LogEvent>::new(), 0_u64);
+        stream::unfold(state, move |(demo, source, mut lines, mut ready, mut offset)| async move {
             loop {
                 if let Some(event) = ready.pop() {
-                    return Some((Ok(Answer::Log(event)), (demo, source, lines, ready)));
+                    return Some((Ok(Answer::Log(event)), (demo, source, lines, ready, offset)));
                 }
                 let age = (demo.watch)();
                 let first = lines.is_none();
@@ -146,11 +154,14 @@ impl Demo {
                         // Handed out from the back.
                         if first {
                             ready.push(LogEvent::CaughtUp);
+                            let size = demo.whole(&source).map_or(0, |whole| whole.len()) as u64;
+                            offset = size.saturating_sub(text.len() as u64);
                         }
-                        ready.push(LogEvent::Bytes { offset: 0, bytes: text.into_bytes() });
+                        let from = offset;
+                        offset += text.len() as u64;
+                        ready.push(LogEvent::Bytes { offset: from, bytes: text.into_bytes() });
                         if first {
-                            let early = if start == LogStart::Beginning { 0 } else { next.saturating_sub(logs::TAIL) as u64 * 60 };
-                            ready.push(LogEvent::Opened { path: "simulated".into(), start: early, size: early });
+                            ready.push(LogEvent::Opened { path: "simulated".into(), start: from, size: offset });
                         }
                         lines = Some(next);
                     }

@@ -256,7 +256,7 @@ impl Inner {
     }
 
     #[cfg(not(feature = "aws"))]
-    #[expect(clippy::unused_async, clippy::unused_self, reason = "the other build asks AWS here")]
+    #[expect(clippy::unused_async, reason = "the other build asks AWS here")]
     async fn groups(&self, source: Source) -> Result<Vec<crate::model::LogGroup>, Failure> {
         match source {
             Source::Aws { .. } => Err(without_aws()),

@@ -230,7 +230,7 @@ fn a_file_that_shows_late_is_waited_for() {
     let program = Program::new(rig);
     let folder = Path::new(rig.var("RIG_HOME")).join("late");
     std::fs::create_dir_all(&folder).unwrap();
-    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o000)).unwrap();
     let mut writer = Writer::new(rig, "late/file.log");
     std::fs::remove_file(&writer.path).unwrap();
     let path = writer.path.display().to_string();
@@ -243,7 +243,7 @@ fn a_file_that_shows_late_is_waited_for() {
     writer.write_slowly(40);
     follower.until(&writer);
     // Unreadable for a while in the middle.
-    std::fs::set_permissions(&writer.path, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&writer.path, std::fs::Permissions::from_mode(0o000)).unwrap();
     writer.write_slowly(40);
     std::fs::set_permissions(&writer.path, std::fs::Permissions::from_mode(0o644)).unwrap();
     writer.write_slowly(10);

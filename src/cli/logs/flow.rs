@@ -128,7 +128,7 @@ impl<'a> Flow<'a> {
     async fn past(&mut self) -> Result<(), Failure> {
         loop {
             for n in 0..self.logs.len() {
-                while self.logs[n].lines.is_empty() && !self.logs[n].caught_up || self.style.tail.is_some() && !self.logs[n].caught_up {
+                while !self.logs[n].caught_up && (self.logs[n].lines.is_empty() || self.style.tail.is_some()) {
                     self.advance(n).await?;
                 }
             }
@@ -169,7 +169,7 @@ impl<'a> Flow<'a> {
             return Err(failure.hint("--tail N prints the last lines."));
         }
         self.logs[n].is_wanted = true;
-        self.complain(&failure.to_string());
+        complain(&failure.to_string());
         Ok(())
     }
 
@@ -241,7 +241,7 @@ impl<'a> Flow<'a> {
             Err(failure) => {
                 // Whoever is only waited for holds up no other log.
                 self.logs[n].caught_up = true;
-                self.complain(&failure.to_string());
+                complain(&failure.to_string());
                 return Ok(());
             }
         };
@@ -255,11 +255,11 @@ impl<'a> Flow<'a> {
             LogEvent::Waiting { .. } => self.logs[n].caught_up = true,
             LogEvent::Restarted { why } => {
                 let words = format!("{}: {why}: what follows begins the file anew", self.logs[n].name);
-                self.complain(&words);
+                complain(&words);
             }
             LogEvent::Remark(way) if self.style.remarks => {
                 let words = format!("{}: {way}", self.logs[n].name);
-                self.complain(&words);
+                complain(&words);
             }
             LogEvent::Remark(_) | LogEvent::At(_) => {}
         }
@@ -342,8 +342,8 @@ impl<'a> Flow<'a> {
         out.push(b'\n');
         print::out(&out)
     }
+}
 
-    fn complain(&self, words: &str) {
-        let _ = writeln!(std::io::stderr(), "qdeck: {}", shown(words.as_bytes()));
-    }
+fn complain(words: &str) {
+    let _ = writeln!(std::io::stderr(), "qdeck: {}", shown(words.as_bytes()));
 }

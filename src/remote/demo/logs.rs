@@ -6,7 +6,8 @@ use super::answers;
 use super::random::mixed;
 use super::world::{Power, SimJob, World};
 use crate::model::stream::Role;
-use crate::model::{JobState, LogSource, LogStart, LogStream, OutputKind};
+use crate::model::{Answer, Failure, FailureKind, JobState, LogHit, LogPlace, LogSource, LogStart, LogStream, OutputKind};
+use crate::remote::part::{MOST, SHOWN, Window};
 
 /// Lines that are shown of a long log's end.
 pub(super) const TAIL: usize = 2_000;
@@ -41,6 +42,46 @@ pub(super) fn text(world: &World, age: f64, source: &LogSource, seen: Option<usi
             Ok((1, if seen.is_none() { text.to_owned() } else { out }))
         }
     }
+}
+
+/// All that a source has written until now.
+pub(super) fn whole(world: &World, age: f64, source: &LogSource) -> Result<String, Failure> {
+    let text = text(world, age, source, None, LogStart::Beginning).map(|(_, text)| text);
+    text.map_err(|why| Failure::new(FailureKind::NotFound, "the simulation", why))
+}
+
+/// Whole lines beside a byte.
+pub(super) fn part(text: &str, at: LogPlace, bytes: i64) -> Result<Answer, Failure> {
+    let LogPlace::Byte(at) = at else {
+        return Err(Failure::new(FailureKind::Unsupported, "the simulation", "a simulated log is read by bytes"));
+    };
+    let window = Window::new(at, bytes);
+    let slice = |(from, to): (u64, u64)| {
+        let clip = |n: u64| usize::try_from(n).unwrap_or(text.len()).min(text.len());
+        &text.as_bytes()[clip(from)..clip(to)]
+    };
+    let breaks = window.behind().map_or(0, |range| memchr::memchr_iter(b'\n', slice(range)).count());
+    let part = window.cut(slice(window.read()), text.len() as u64, breaks as u64);
+    let (start, end) = (LogPlace::Byte(part.start), LogPlace::Byte(part.start + part.bytes.len() as u64));
+    Ok(Answer::LogRange { start, end, bytes: part.bytes, is_start: part.start == 0, is_end: part.is_end })
+}
+
+/// Every line that matches.
+pub(super) fn find(text: &str, pattern: &str, insensitive: bool) -> Result<Answer, Failure> {
+    let built = regex::RegexBuilder::new(pattern).case_insensitive(insensitive).build();
+    let regex = built.map_err(|error| Failure::new(FailureKind::Rejected, "the search", error.to_string()))?;
+    let (mut hits, mut total, mut offset) = (Vec::new(), 0, 0);
+    for (line, text) in (1..).zip(text.split_inclusive('\n')) {
+        let shown = text.trim_end_matches('\n');
+        if regex.is_match(shown) {
+            total += 1;
+            if hits.len() < MOST {
+                hits.push(LogHit { line, place: LogPlace::Byte(offset), text: shown.chars().take(SHOWN).collect() });
+            }
+        }
+        offset += text.len() as u64;
+    }
+    Ok(Answer::LogFound { hits, total })
 }
 
 fn bounded(age: f64) -> i64 {

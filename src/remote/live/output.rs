@@ -18,7 +18,10 @@ const LISTING: Duration = Duration::from_secs(20);
 
 /// Paths of outputs that were found: who scrolls in one does not ask the scheduler for it each time.
 #[derive(Clone, Default)]
-pub(super) struct Paths(Arc<Mutex<HashMap<(ClusterId, JobId, OutputKind), String>>>);
+pub(super) struct Paths(Arc<Mutex<HashMap<Output, String>>>);
+
+/// One of a job's outputs.
+pub(super) type Output = (ClusterId, JobId, OutputKind);
 
 impl Paths {
     fn note(&self, cluster: &ClusterId, job: &JobId, kind: OutputKind, path: &str) {
@@ -52,7 +55,7 @@ enum Step {
 pub(super) fn follow(
     backend: Backend,
     paths: Paths,
-    (cluster, job, kind): (ClusterId, JobId, OutputKind),
+    (cluster, job, kind): Output,
     start: LogStart,
 ) -> BoxStream<'static, Result<LogEvent, Failure>> {
     stream::unfold(Step::Looking(false), move |mut step| {
