@@ -726,6 +726,80 @@ mod cloud {
         term.until("event 19 of clustermgtd", SOON);
     }
 
+    /// The SDK looks for its endpoint in the environment of its process, so the test runs itself with the rig's.
+    #[test]
+    fn parts_of_a_stream_are_the_stream_and_searches_find_all() {
+        const NAME: &str = "logs::cloud::parts_of_a_stream_are_the_stream_and_searches_find_all";
+        if std::env::var_os("RIG_MOTO_CONTROL").is_some() {
+            return tokio::runtime::Runtime::new().unwrap().block_on(parts_and_searches());
+        }
+        let Some(rig) = Rig::start(&["--no-slurm"], &[]) else { return };
+        for n in 0..20 {
+            // Many events of one millisecond.
+            let lines: Vec<String> =
+                (1..=50).map(|k| format!("n={} level {}", n * 50 + k, if k == 7 { "ERROR" } else { "info" })).collect();
+            rig.ctl(&["log-put", "slurmctld", &lines.join("\n")]);
+        }
+        let mut inner = std::process::Command::new(std::env::current_exe().unwrap());
+        let out = inner.args(["--exact", NAME]).envs(rig.env()).output().unwrap();
+        let said = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
+        assert!(out.status.success() && said.contains("1 passed"), "{said}");
+    }
+
+    async fn parts_and_searches() {
+        use qdeck::model::{Answer, FailureKind, LogPlace, LogSource, Query, Source};
+        use qdeck::remote::Remote;
+        let live = qdeck::remote::live::Live::new(qdeck::config::Config::default(), None);
+        let Answer::Clusters(found) = live.ask(Query::Clusters(Source::Aws { profile: None, region: None })).await.unwrap() else {
+            panic!()
+        };
+        let cluster = found.into_iter().find(|c| c.name == "demo").unwrap().id;
+        let Answer::Streams(streams) = live.ask(Query::Streams(cluster.clone())).await.unwrap() else { panic!() };
+        let stream = streams.iter().find(|s| s.identifier == "slurmctld").unwrap();
+        let source = LogSource::Stream { cluster, group: stream.group.clone(), stream: stream.name.clone() };
+        let range = async |at, bytes| match live.ask(Query::LogRange { source: source.clone(), at, bytes }).await.unwrap() {
+            Answer::LogRange { start, end, bytes, is_start, is_end } => (start, end, bytes, is_start, is_end),
+            other => panic!("{other:?}"),
+        };
+        let (mut at, mut back, mut parts) = (LogPlace::Moment(i64::MAX / 2), Vec::new(), 0);
+        loop {
+            let (start, end, bytes, is_start, _) = range(at, -4_000).await;
+            assert!(end == at && start <= at);
+            back.splice(0..0, bytes);
+            (at, parts) = (start, parts + 1);
+            if is_start {
+                break;
+            }
+        }
+        let (mut at, mut forward) = (LogPlace::Moment(0), Vec::new());
+        loop {
+            let (start, end, bytes, _, is_end) = range(at, 4_000).await;
+            assert!(start == at && end >= at);
+            forward.extend(bytes);
+            at = end;
+            if is_end {
+                break;
+            }
+        }
+        let text = String::from_utf8(back).unwrap();
+        assert!(parts > 3, "{parts}");
+        let numbers: Vec<usize> = text.lines().filter_map(|l| l.split_once("n=")?.1.split(' ').next()?.parse().ok()).collect();
+        assert_eq!(numbers, (1..=1_000).collect::<Vec<_>>());
+        assert_eq!(text.lines().count(), 1_200, "with those that were there");
+        assert!(text.as_bytes() == forward);
+        let find = async |pattern: &str, insensitive| {
+            live.ask(Query::LogFind { source: source.clone(), pattern: pattern.into(), insensitive }).await
+        };
+        for (pattern, insensitive, expected) in
+            [("level ERROR", false, 20), ("level error", true, 20), (r"n=\d*00 ", false, 10), ("nothing", false, 0)]
+        {
+            let Answer::LogFound { hits, total } = find(pattern, insensitive).await.unwrap() else { panic!() };
+            assert_eq!((total, hits.len()), (expected, usize::try_from(expected).unwrap()), "{pattern}");
+            assert!(hits.is_sorted_by_key(|hit| hit.place));
+        }
+        assert_eq!(find("(", false).await.unwrap_err().kind, FailureKind::Rejected);
+    }
+
     #[test]
     fn hostile_messages_steer_no_terminal() {
         let Some(rig) = Rig::start(&["--no-slurm"], &[]) else { return };

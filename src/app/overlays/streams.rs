@@ -196,10 +196,13 @@ impl Streams {
             }
             Row::Stream(stream) => {
                 let node = stream.instance_id.as_deref().and_then(|id| names.get(id)).copied().unwrap_or(&stream.node);
-                cell(buf, 1, &stream.identifier, 24, Tone::Plain);
-                cell(buf, 26, if stream.role == Role::Head { "" } else { node }, 22, Tone::Works);
-                cell(buf, 49, &stream.last_event.map_or_else(String::new, age), 8, Tone::Dim);
-                cell(buf, 59, words(&stream.identifier), list.width, Tone::Dim);
+                cell(buf, 1, &stream.identifier, 25, Tone::Plain);
+                cell(buf, 26, &stream.last_event.map_or_else(String::new, age), 8, Tone::Dim);
+                // The head node is one: its heading names it.
+                let from = if stream.role == Role::Head { 36 } else { 59 };
+                cell(buf, 36, if stream.role == Role::Head { "" } else { node }, 22, Tone::Works);
+                let room = list.width.saturating_sub(from);
+                put(buf, list.x + from, y, words(&stream.identifier), room, look.style(Tone::Dim));
             }
         }
     }
@@ -265,7 +268,7 @@ impl Overlay for Streams {
     }
 
     fn footer(&self) -> Vec<(String, &'static str)> {
-        let other = if self.page == Page::Own { "logs of clusters that are gone" } else { "this cluster's logs" };
+        let other = if self.page == Page::Own { "other clusters" } else { "this cluster" };
         vec![
             ("type".into(), "to filter"),
             ("↑↓".into(), "choose"),
