@@ -24,7 +24,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::config::{Notify, Refresh};
+use crate::config::{LiveTail, Notify, Refresh};
 use crate::model::{Answer, Chosen, ClusterId, Failure, FailureKind, JobId, Order, OutputKind, Query, SchedulerKind, Source};
 use crate::protocol::{Clock, Effect, Event, KeyMap};
 use crate::ui::{Field, Theme};
@@ -54,6 +54,8 @@ pub struct Settings {
     pub order: Order,
     /// How the user is told of jobs, besides the notices.
     pub notify: Notify,
+    /// Whether Live Tail is used.
+    pub live_tail: LiveTail,
     /// The keys.
     pub keys: KeyMap,
     /// The colours.
@@ -98,6 +100,8 @@ pub struct App {
     told: HashSet<String>,
     watch: Watch,
     calls: Calls,
+    /// Whether somebody has been asked about Live Tail.
+    tail_asked: bool,
     wipe: bool,
 }
 
@@ -128,6 +132,7 @@ impl App {
             told: HashSet::new(),
             watch: Watch::default(),
             calls: Calls::default(),
+            tail_asked: false,
             wipe: false,
             settings,
         }

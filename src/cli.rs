@@ -232,17 +232,35 @@ pub enum Verb {
         #[arg(required = true, value_name = "NODE")]
         nodes: Vec<String>,
     },
-    /// Print a job's output, or one of the cluster's log streams
+    /// Print logs: a job's output, streams of the cluster, files
     Logs {
-        /// A job's id, or a stream's name or identifier such as slurmctld
-        #[arg(value_name = "ID|STREAM")]
-        what: String,
+        /// A job's id; a stream's name or identifier such as slurmctld; a file, with a slash in its name, or a pattern such as './out.*'
+        #[arg(required = true, value_name = "JOB|STREAM|FILE")]
+        what: Vec<String>,
         /// Go on with what comes, until the job has ended
         #[arg(short, long)]
         follow: bool,
         /// Standard error instead of standard output
         #[arg(long)]
         stderr: bool,
+        /// Every output file of the job, one for each rank, each line with the name of its file
+        #[arg(long, conflicts_with = "stderr")]
+        all: bool,
+        /// Only lines since then: 15m, 2h, 3d, or a time. Of a file, lines that begin with a time
+        #[arg(long, value_name = "WHEN")]
+        since: Option<String>,
+        /// Only lines that match (case matters where the pattern has a capital letter)
+        #[arg(long, value_name = "REGEX")]
+        grep: Option<String>,
+        /// Only the last N lines of what is there
+        #[arg(long, value_name = "N")]
+        tail: Option<usize>,
+        /// The CloudWatch log group the streams are in, which may have outlived its cluster
+        #[arg(long, value_name = "NAME")]
+        group: Option<String>,
+        /// Use CloudWatch's Live Tail, which shows lines within a second and costs money
+        #[arg(long)]
+        live: bool,
     },
     /// Bring a job's output files here
     Fetch {

@@ -120,11 +120,13 @@ pub struct Ssh {
 pub struct Logs {
     /// Megabytes that the lines of all logs shown together may take.
     pub memory_mb: usize,
+    /// Whether CloudWatch's Live Tail, which costs money, is used.
+    pub live_tail: LiveTail,
 }
 
 impl Default for Logs {
     fn default() -> Self {
-        Self { memory_mb: 64 }
+        Self { memory_mb: 64, live_tail: LiveTail::default() }
     }
 }
 
@@ -233,10 +235,24 @@ pub enum Occasion {
     Failed,
 }
 
+/// Whether Live Tail is used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LiveTail {
+    /// Once in each session somebody is asked.
+    #[default]
+    Ask,
+    /// Without asking.
+    Always,
+    /// Not at all.
+    Never,
+}
+
 /// Every key of every section, for the nearest known one to a misspelt key.
-const KEYS: [&str; 34] = [
+const KEYS: [&str; 35] = [
     "logs",
     "memory_mb",
+    "live_tail",
     "read_only",
     "aws",
     "hosts",

@@ -86,7 +86,7 @@ fn application(arguments: &Arguments, config: Config, demo: Option<Demo>, runtim
     let (refresh, notify) = (config.refresh.clone(), config.notify.clone());
     let read_only = config.read_only || arguments.read_only;
     let (columns, order) = (config.jobs.columns.clone(), config.jobs.sort);
-    let memory = config.logs.memory_mb;
+    let (memory, live_tail) = (config.logs.memory_mb, config.logs.live_tail);
     // The terminal comes first: the first frame waits for nobody.
     let mut screen = Screen::open()?;
     let _guard = runtime.enter();
@@ -95,7 +95,7 @@ fn application(arguments: &Arguments, config: Config, demo: Option<Demo>, runtim
         sources,
         cluster: arguments.cluster.clone().or_else(|| is_demo.then(|| "prod".to_owned())),
         refresh,
-    columns, notify, order,
+    columns, live_tail, notify, order,
         keys,
         theme,
         folder,

@@ -24,6 +24,7 @@ pub mod past;
 pub mod query;
 pub mod report;
 pub mod tasks;
+pub mod stream;
 pub mod text;
 pub mod usage;
 
@@ -38,7 +39,7 @@ pub use failure::{Failure, FailureKind};
 pub use file::{FileEntry, FileKind, Place, Preview};
 pub use id::{ClusterId, JobId};
 pub use job::{Job, JobDetail, JobState, JobTable, NewJob};
-pub use log::{LogEvent, LogHit, LogPlace, LogSource, LogStream, OutputKind};
+pub use log::{LogEvent, LogGroup, LogHit, LogPlace, LogSource, LogStream, OutputKind};
 pub use node::{Node, NodePhase, NodeTable};
 pub use past::{Change, Origin, Past, Recall, Unsent, Why};
 pub use query::{Answer, Cadence, Door, LogStart, Query, Scope, Source};

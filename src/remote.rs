@@ -7,10 +7,13 @@ pub mod audit;
 pub mod aws;
 pub mod demo;
 pub mod guard;
+mod glob;
 pub mod host;
 pub mod join;
 pub mod live;
 pub mod local;
+pub mod part;
+mod pattern;
 pub mod probe;
 pub mod record;
 pub mod runner;
@@ -22,6 +25,11 @@ use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 
 use crate::model::{Answer, ClusterId, Command, Failure, Progress, Query, Scope};
+
+/// The wall clock.
+pub fn now() -> jiff::Timestamp {
+    jiff::Timestamp::now()
+}
 
 /// Everything outside this process, as the application sees it.
 pub trait Remote: Send + Sync + 'static {

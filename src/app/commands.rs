@@ -36,7 +36,7 @@ impl Running {
 
     /// Those a user should see: answers to ssh are over at once.
     pub(super) fn shown(&self) -> impl Iterator<Item = &Under> {
-        self.all.values().filter(|under| !matches!(under.command, Command::Reply { .. } | Command::Reconnect(_)))
+        self.all.values().filter(|under| !matches!(under.command, Command::Reply { .. } | Command::Reconnect(_) | Command::LetTail(_)))
     }
 }
 

@@ -4,7 +4,8 @@ use super::App;
 use super::intent::{Intent, LogWish};
 use super::layout::Pane;
 use super::notices::Notice;
-use super::overlays::{Asking, Help, History, LogLine, Messages, Outbox, Palette, Picker, Streams, Together};
+use super::overlays::{Asking, Confirm, Help, History, LogLine, Messages, Outbox, Palette, Picker, Streams, Together};
+use crate::config::LiveTail;
 use crate::model::{Answer, ClusterKind, Command, Door, JobId, LogSource, OutputKind, Query, Scope};
 use crate::protocol::{Action, Area, Chord, Effect, Key, Mouse};
 use crate::ui::Field;
@@ -175,7 +176,9 @@ impl App {
             Action::Launch => self.launch(),
             Action::Streams => {
                 let cluster = self.active.clone();
-                cluster.map(|cluster| Intent::Open(Box::new(Streams::new(cluster)))).into_iter().collect()
+                let job = self.jobs.selected().map(|(_, job)| job.job_id());
+                let sources = self.settings.sources.clone();
+                cluster.map(|cluster| Intent::Open(Box::new(Streams::new(cluster, job, sources)))).into_iter().collect()
             }
             Action::Filter => {
                 if self.focus != Pane::Clusters {
@@ -339,6 +342,9 @@ impl App {
                     open.extend(self.finish_cut_off());
                 }
                 Intent::Watch(source, title) => {
+                    if matches!(source, LogSource::Stream { .. }) {
+                        open.extend(self.ask_about_tail());
+                    }
                     self.logs.watch(Some(source), title, self.clock.since_start);
                     self.aimed = self.selected_job();
                 }
@@ -355,6 +361,19 @@ impl App {
         }
         self.aim();
         effects
+    }
+
+    /// Live Tail costs money: before it is first used, somebody is told how much and asked.
+    fn ask_about_tail(&mut self) -> Option<Intent> {
+        if self.settings.live_tail != LiveTail::Ask || std::mem::replace(&mut self.tail_asked, true) {
+            return None;
+        }
+        let text = "CloudWatch's Live Tail shows new lines within a second. AWS charges about 0.01 USD for each minute that a log \
+                    stays open with it, after 1,800 free minutes a month. Without it new lines are asked for every 2 seconds, \
+                    which costs nothing.\n\nlogs: {live_tail: always}, or never, in the configuration answers this for good.";
+        let yes = vec![Intent::Run(Command::LetTail(true), "Live Tail".into())];
+        let choices = vec![('n', "ask every 2 s".to_owned(), Vec::new()), ('y', "use Live Tail in this session".to_owned(), yes)];
+        Some(Intent::Open(Box::new(Confirm::choices("Use Live Tail?".into(), text.into(), choices))))
     }
 
     fn note(&mut self, notice: Notice) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{
-    Answer, Cluster, ClusterId, Failure, JobDetail, JobId, JobTable, Link, LogStream, NodeTable, Past, Query, Scope, Source, Unsent, Why,
+    Answer, Cluster, ClusterId, Failure, JobDetail, JobId, JobTable, Link, LogGroup, LogStream, NodeTable, Past, Query, Scope, Source, Unsent, Why,
 };
 
 /// What is known about one question.
@@ -150,8 +150,28 @@ impl Store {
     }
 
     pub(super) fn streams(&self, cluster: &ClusterId) -> Option<&[LogStream]> {
-        match self.answer(&Query::Streams(cluster.clone())) {
+        self.listed(&Query::Streams(cluster.clone()))
+    }
+
+    /// The streams that answer this question.
+    pub(super) fn listed(&self, query: &Query) -> Option<&[LogStream]> {
+        match self.answer(query) {
             Some(Answer::Streams(streams)) => Some(streams),
+            _ => None,
+        }
+    }
+
+    pub(super) fn groups(&self, source: &Source) -> Option<&[LogGroup]> {
+        match self.answer(&Query::Groups(source.clone())) {
+            Some(Answer::Groups(groups)) => Some(groups),
+            _ => None,
+        }
+    }
+
+    /// The output files of a job that are there.
+    pub(super) fn outputs(&self, cluster: &ClusterId, job: &JobId) -> Option<&[String]> {
+        match self.answer(&Query::Outputs { cluster: cluster.clone(), job: job.clone() }) {
+            Some(Answer::Files(files)) => Some(files),
             _ => None,
         }
     }

@@ -108,8 +108,11 @@ async fn carry_out(arguments: &Arguments, verb: &Verb, config: &Config, remote: 
         }
         Verb::Audit => change::audit(arguments.json, remote).await,
         Verb::Outbox { finish } => change::outbox(arguments.json, remote, sources, *finish).await,
-        Verb::Logs { what, follow, stderr } => {
-            logs::print(remote, cluster().await?, &logs::Wanted { what, follow: *follow, stderr: *stderr }).await
+        Verb::Logs { what, follow, stderr, all, since, grep, tail, group, live } => {
+            let (since, grep, group) = (since.as_deref(), grep.as_deref(), group.as_deref());
+            let (follow, stderr, all, tail, live, json) = (*follow, *stderr, *all, *tail, *live, arguments.json);
+            let wanted = logs::Wanted { what, follow, stderr, all, since, grep, tail, group, live, json };
+            logs::print(remote, sources, arguments.cluster.as_deref(), &wanted).await
         }
         Verb::Fetch { job, dest, work_dir, overwrite, keep } => {
             let existing = match (overwrite, keep) {

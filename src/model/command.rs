@@ -69,6 +69,8 @@ pub enum Command {
     Reconnect(ClusterId),
     /// Write the columns of the queue into the user's configuration file.
     KeepColumns(Vec<Chosen>),
+    /// Whether Live Tail, which costs money, may be used from now on.
+    LetTail(bool),
 }
 
 impl Command {
@@ -79,7 +81,7 @@ impl Command {
             Self::Finish { cluster, .. } | Self::Change { cluster, .. } | Self::ChangeNodes { cluster, .. } => Some(cluster),
             Self::Forget { cluster, .. } | Self::Reply { cluster, .. } | Self::Reconnect(cluster) => Some(cluster),
             Self::Fetch(fetch) => Some(&fetch.cluster),
-            Self::Save { .. } | Self::SaveLog(_) | Self::KeepColumns(_) => None,
+            Self::Save { .. } | Self::SaveLog(_) | Self::KeepColumns(_) | Self::LetTail(_) => None,
         }
     }
 
@@ -87,7 +89,7 @@ impl Command {
     pub fn is_changing(&self) -> bool {
         match self {
             Self::Submit(_) | Self::Finish { .. } | Self::Change { .. } | Self::ChangeNodes { .. } => true,
-            Self::Fetch(_) | Self::Save { .. } | Self::SaveLog(_) | Self::KeepColumns(_) => false,
+            Self::Fetch(_) | Self::Save { .. } | Self::SaveLog(_) | Self::KeepColumns(_) | Self::LetTail(_) => false,
             Self::Forget { .. } | Self::Reply { .. } | Self::Reconnect(_) => false,
         }
     }
@@ -114,6 +116,7 @@ impl fmt::Display for Command {
             Self::Save { path, .. } => write!(f, "save {}", path.display()),
             Self::SaveLog(save) => write!(f, "save {}", save.dest.display()),
             Self::KeepColumns(_) => f.write_str("keep the columns"),
+            Self::LetTail(on) => f.write_str(if *on { "use Live Tail" } else { "use no Live Tail" }),
             Self::Reply { .. } => f.write_str("answer ssh"),
             Self::Reconnect(_) => f.write_str("reconnect"),
         }

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::stream::Role;
 use super::{ClusterId, JobId, Place};
 
 /// Which of a job's two outputs.
@@ -66,8 +67,23 @@ pub struct LogStream {
     pub instance_id: Option<String>,
     /// `HeadNode`, a node's name, or the host part of the stream's name.
     pub node: String,
+    /// The part that this machine plays.
+    pub role: Role,
     /// When its last event was written, where known.
     pub last_event: Option<Timestamp>,
+}
+
+/// A CloudWatch log group of a ParallelCluster, which outlives its cluster.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LogGroup {
+    /// The cluster it was made for, whether or not there still is one of that name.
+    pub cluster: ClusterId,
+    /// Its name, `/aws/parallelcluster/NAME-202611241650`.
+    pub name: String,
+    /// When it was made.
+    pub created: Option<Timestamp>,
+    /// Bytes stored.
+    pub bytes: u64,
 }
 
 /// A place in a log.

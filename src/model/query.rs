@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    Again, Cluster, ClusterId, Deed, FileEntry, JobDetail, JobId, JobTable, Link, LogEvent, LogHit, LogPlace, LogSource, LogStream, NodeTable, Past, Place, Preview, Recall, SchedulerKind, Unsent, Why,
+    Again, Cluster, ClusterId, Deed, FileEntry, JobDetail, JobId, JobTable, Link, LogEvent, LogGroup, LogHit, LogPlace, LogSource, LogStream, NodeTable, Past, Place, Preview, Recall, SchedulerKind, Unsent, Why,
 };
 
 /// Somebody who knows clusters.
@@ -128,8 +128,31 @@ pub enum Query {
         /// Whether case does not matter.
         insensitive: bool,
     },
-    /// Which log streams does the cluster have?
+    /// Which log streams does the cluster have? Followed, the list grows as it is read.
     Streams(ClusterId),
+    /// Which log groups of ParallelClusters are there, of those that are gone too?
+    Groups(Source),
+    /// Which streams does this log group have? Followed, the list grows as it is read.
+    GroupStreams {
+        /// The cluster it was made for; it may be gone.
+        cluster: ClusterId,
+        /// The log group.
+        group: String,
+    },
+    /// Which output files of this job are there: its own, and those of its steps, one for each rank?
+    Outputs {
+        /// The cluster.
+        cluster: ClusterId,
+        /// The job.
+        job: JobId,
+    },
+    /// Which files fit this pattern of a shell, `out.*`?
+    Glob {
+        /// The machine.
+        place: Place,
+        /// Absolute, or below the home folder.
+        pattern: String,
+    },
     /// What is in this folder? An empty path is the home folder.
     Folder {
         /// The machine.
@@ -155,8 +178,10 @@ impl Query {
             Self::Examine { .. } => (4, 1),
             Self::Why { .. } => (11, 1),
             Self::Again { .. } | Self::Shell { .. } => (3, 1),
+            Self::Outputs { .. } => (5, 2),
             Self::History { .. } => (0, 1),
-            Self::Clusters(_) | Self::Locate(_) | Self::Link(_) | Self::Outbox | Self::Audit | Self::Streams(_) => (0, 0),
+            Self::Clusters(_) | Self::Locate(_) | Self::Link(_) | Self::Outbox | Self::Audit => (0, 0),
+            Self::Streams(_) | Self::Groups(_) | Self::GroupStreams { .. } | Self::Glob { .. } => (0, 0),
             Self::Log(..) | Self::LogRange { .. } | Self::LogFind { .. } | Self::Folder { .. } | Self::Preview { .. } => (0, 0),
         };
         match scheduler {
@@ -173,16 +198,17 @@ impl Query {
             Place::Head(cluster) => Some(cluster),
         };
         match self {
-            Self::Clusters(_) | Self::Locate(_) | Self::Outbox | Self::Audit => None,
+            Self::Clusters(_) | Self::Locate(_) | Self::Outbox | Self::Audit | Self::Groups(_) => None,
             Self::Link(cluster) | Self::Nodes(cluster) | Self::Streams(cluster) => Some(cluster),
             Self::Jobs { cluster, .. } | Self::Detail { cluster, .. } | Self::Why { cluster, .. } => Some(cluster),
             Self::Again { cluster, .. } | Self::History { cluster, .. } => Some(cluster),
             Self::Examine { cluster, .. } | Self::Shell { cluster, .. } => Some(cluster),
+            Self::GroupStreams { cluster, .. } | Self::Outputs { cluster, .. } => Some(cluster),
             Self::Log(source, _) | Self::LogRange { source, .. } | Self::LogFind { source, .. } => match source {
                 LogSource::Output { cluster, .. } | LogSource::Stream { cluster, .. } => Some(cluster),
                 LogSource::File { place, .. } => at(place),
             },
-            Self::Folder { place, .. } | Self::Preview { place, .. } => at(place),
+            Self::Folder { place, .. } | Self::Preview { place, .. } | Self::Glob { place, .. } => at(place),
         }
     }
 }
@@ -234,8 +260,12 @@ pub enum Answer {
         /// All of them.
         total: u64,
     },
-    /// To [`Query::Streams`].
+    /// To [`Query::Streams`] and [`Query::GroupStreams`]: what matters first.
     Streams(Vec<LogStream>),
+    /// To [`Query::Groups`], the newest first.
+    Groups(Vec<LogGroup>),
+    /// To [`Query::Outputs`] and [`Query::Glob`]: absolute paths, numbers in their names in order.
+    Files(Vec<String>),
     /// To [`Query::Folder`]: the absolute path and what is in it.
     Folder {
         /// Absolute path, with `~` resolved.
@@ -254,6 +284,8 @@ pub enum LogStart {
     Beginning,
     /// So many bytes before its end, moved forward to the start of a line.
     Last(u64),
+    /// At this moment, in milliseconds since 1970 UTC, where the source knows time; a file is read from its first byte.
+    Moment(i64),
 }
 
 /// How fresh an answer must stay while somebody looks at it.

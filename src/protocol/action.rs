@@ -171,6 +171,7 @@ actions! {
     Child, "child_folder", Picker, [k(Key::Right), c('l')], "enter", "Into the folder.";
     Place, "other_machine", Picker, [k(Key::Tab), k(Key::BackTab)], "other machine", "Change between this machine and the head node.";
     Home, "home_folder", Picker, [c('~')], "home", "To the home folder.";
+    OpenLog, "open_as_log", Picker, [c('o')], "open as log", "Show the file in the logs pane, and follow it.";
     Hidden, "hidden_files", Picker, [c('.')], "hidden", "Show hidden files, or hide them.";
 }
 

@@ -12,12 +12,14 @@ mod whole;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::stream::BoxStream;
 use tokio::sync::{Mutex, OnceCell};
 
 use super::join::Instance;
-use crate::model::{Cluster, Failure, LogEvent, LogStart, LogStream};
+use super::part::Found;
+use crate::model::{Answer, Cluster, Failure, LogEvent, LogGroup, LogStart, LogStream};
 use client::{Clients, Where};
 
 /// The AWS side of the world. Cheap to clone; connects to nothing until it is asked.
@@ -27,12 +29,14 @@ pub struct Aws {
     regions: Vec<String>,
     clients: Arc<Mutex<HashMap<Where, Arc<OnceCell<Clients>>>>>,
     seen: Arc<listing::Seen>,
+    tail: Arc<AtomicBool>,
 }
 
 impl Aws {
     /// Looks where the configuration says.
     pub fn new(config: &crate::config::Aws) -> Self {
-        Self { profiles: config.profiles.clone(), regions: config.regions.clone(), clients: Arc::default(), seen: Arc::default() }
+        let (clients, seen, tail) = (Arc::default(), Arc::default(), Arc::default());
+        Self { profiles: config.profiles.clone(), regions: config.regions.clone(), clients, seen, tail }
     }
 
     /// Each profile with each region. Nothing configured means what the SDK finds by itself.
@@ -59,13 +63,17 @@ impl Aws {
         clusters::instances(&clients, &cluster.name).await
     }
 
-    /// The log streams of a cluster's newest log group.
-    pub async fn streams(&self, cluster: &Cluster) -> Result<Vec<LogStream>, Failure> {
-        let clients = self.clients(cluster.profile.as_deref(), cluster.region.as_deref()).await?;
-        streams::list(&clients, cluster).await
+    /// The log streams of a group, or of a cluster's newest one: longer and longer lists, the last one complete.
+    pub fn streams(&self, cluster: Cluster, group: Option<String>) -> BoxStream<'static, Result<Vec<LogStream>, Failure>> {
+        streams::list(self.clone(), cluster, group)
     }
 
-    /// Follows a log stream by polling with forward tokens: no event lost, none doubled.
+    /// The log groups of every ParallelCluster there, of those that are gone too.
+    pub async fn groups(&self, profile: Option<&str>, region: Option<&str>) -> Result<Vec<LogGroup>, Failure> {
+        streams::groups(&self.clients(profile, region).await?).await
+    }
+
+    /// Follows a log stream: no event lost, none doubled.
     pub fn follow(
         &self,
         cluster: Cluster,
@@ -74,6 +82,32 @@ impl Aws {
         start: LogStart,
     ) -> BoxStream<'static, Result<LogEvent, Failure>> {
         logs::follow(self.clone(), cluster, group, stream, start)
+    }
+
+    /// A part of a log stream: about so many bytes from a moment on, or before it where negative.
+    pub async fn part(&self, cluster: &Cluster, group: &str, stream: &str, at: i64, bytes: i64) -> Result<Answer, Failure> {
+        let clients = self.clients(cluster.profile.as_deref(), cluster.region.as_deref()).await?;
+        logs::part(&clients, group, stream, at, bytes).await
+    }
+
+    /// Every event of a log stream that a regular expression matches.
+    pub async fn find(&self, cluster: &Cluster, group: &str, stream: &str, pattern: &str, insensitive: bool) -> Result<Found, Failure> {
+        let clients = self.clients(cluster.profile.as_deref(), cluster.region.as_deref()).await?;
+        logs::find(&clients, group, stream, pattern, insensitive).await
+    }
+
+    /// Whether a profile of this name was named on purpose.
+    pub fn names(&self, profile: &str) -> bool {
+        self.profiles.iter().any(|named| named == profile)
+    }
+
+    /// Whether Live Tail, which costs money, may be used from now on.
+    pub fn let_tail(&self, on: bool) {
+        self.tail.store(on, Ordering::Relaxed);
+    }
+
+    fn may_tail(&self) -> bool {
+        self.tail.load(Ordering::Relaxed)
     }
 
     async fn clients(&self, profile: Option<&str>, region: Option<&str>) -> Result<Clients, Failure> {

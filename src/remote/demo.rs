@@ -105,6 +105,11 @@ impl Demo {
             Query::Why { job, .. } => self.with_world(|w| why::why(w, &job)).map(Answer::Why),
             Query::Again { cluster, job } => self.with_world(|w| past::again(w, cluster, &job)).map(Box::new).map(Answer::Again),
             Query::History { recall, .. } => Ok(Answer::History(self.with_world(|w| past::history(w, &recall)))),
+            Query::GroupStreams { .. } => Ok(Answer::Streams(self.with_world(|w| logs::streams(w)))),
+            Query::Outputs { job, .. } => self.with_world(|w| answers::detail(w, &job)).map(|detail| {
+                let files: std::collections::BTreeSet<String> = [detail.stdout, detail.stderr].into_iter().flatten().collect();
+                Answer::Files(files.into_iter().collect())
+            }),
             Query::LogRange { source, at, bytes } => self.whole(&source).map(|text| logs::range(&text, at, bytes)),
             Query::LogFind { source, pattern, insensitive } => {
                 let by_moment = matches!(source, LogSource::Stream { .. });
@@ -113,6 +118,7 @@ impl Demo {
             Query::Clusters(_) | Query::Locate(_) | Query::Link(_) | Query::Log(..) | Query::Outbox | Query::Audit => {
                 Err(missing("the simulation"))
             }
+            Query::Groups(_) | Query::Glob { .. } => Err(missing("the simulation")),
         };
         tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(missing("the simulation")))
     }
@@ -120,7 +126,7 @@ impl Demo {
     /// The second cluster: nothing to ask until it exists, then empty.
     fn young(&self, query: &Query) -> Result<Answer, Failure> {
         let age = (self.watch)();
-        if let Query::Streams(_) = query {
+        if let Query::Streams(_) | Query::GroupStreams { .. } = query {
             return Ok(Answer::Streams(logs::young_streams()));
         }
         if age < CREATION {
@@ -220,7 +226,7 @@ impl Remote for Demo {
                 Command::Fetch(fetch) => demo.with_world(|w| files::fetch(w, &fetch)),
                 Command::Save { .. } | Command::Forget { .. } => Err(missing("the simulation")),
                 Command::Reply { .. } | Command::Reconnect(_) | Command::Finish { .. } => Ok(Receipt::Noted),
-                Command::KeepColumns(_) | Command::SaveLog(_) => Ok(Receipt::Noted),
+                Command::KeepColumns(_) | Command::SaveLog(_) | Command::LetTail(_) => Ok(Receipt::Noted),
             };
             done.map_or_else(Progress::Failed, Progress::Done)
         };

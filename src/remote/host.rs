@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 
+use super::part::{Found, Part};
 use crate::model::{Existing, Failure, FileEntry, Link, LogEvent, LogStart, Place, Preview, Progress};
 
 /// What a script printed and how it ended.
@@ -55,6 +56,13 @@ pub trait Host: Send + Sync + 'static {
     /// Follows a file from `start`: waits for it to appear, goes on through growth, truncation and replacement, and over
     /// lost connections, by byte offset and file identity: no byte lost, none doubled. Never ends by itself.
     fn tail(&self, path: String, start: LogStart) -> BoxStream<'static, Result<LogEvent, Failure>>;
+
+    /// Whole lines of a file: about `bytes` after the byte `at`, or before it where negative. One round trip. A failure of kind
+    /// [`Conflict`](crate::model::FailureKind::Conflict) says that another file stands there now than the one that was followed.
+    fn part(&self, path: String, at: u64, bytes: i64) -> BoxFuture<'static, Result<Part, Failure>>;
+
+    /// Every line of a file that a regular expression matches, searched where the file is. Dropped, the search ends there too.
+    fn find(&self, path: String, pattern: String, insensitive: bool) -> BoxFuture<'static, Result<Found, Failure>>;
 
     /// Brings files here. What was interrupted is resumed by asking again.
     fn fetch(&self, wanted: Wanted) -> BoxStream<'static, Progress>;

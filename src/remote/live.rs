@@ -17,14 +17,14 @@ use futures::stream::{self, BoxStream, StreamExt};
 
 use crate::config::Config;
 use crate::model::{
-    Answer, Chosen, Cluster, ClusterId, Command, Failure, FailureKind, JobDetail, Link, LogSource, Place, Progress, Query, Receipt,
-    Refusals, Scope, Source,
+    Answer, Chosen, Cluster, ClusterId, Command, Failure, FailureKind, JobDetail, Link, LogPlace, LogSource, Place, Progress, Query, Receipt, Refusals, Scope, Source,
 };
 
 use super::Remote;
 use super::demo::Demo;
 use super::host::Host;
 use super::local::LocalHost;
+use super::part::Found;
 use super::record::{Record, Taken};
 use super::runner::Runner;
 use directory::Directory;
@@ -39,6 +39,7 @@ struct Inner {
     directory: Directory,
     here: Arc<dyn Host>,
     record: Arc<Record>,
+    paths: output::Paths,
     demo: Option<Demo>,
     /// The user's configuration file, where there is a place for one.
     config: Option<PathBuf>,
@@ -49,16 +50,20 @@ struct Inner {
 impl Live {
     /// A world that connects to nothing yet.
     pub fn new(config: Config, demo: Option<Demo>) -> Self {
-        let here: Arc<dyn Host> = Arc::new(LocalHost);
+        let here: Arc<dyn Host> = Arc::new(LocalHost::default());
         #[cfg(feature = "aws")]
         let aws = super::aws::Aws::new(&config.aws);
         let file = config.path().map(std::path::Path::to_owned);
+        #[cfg(feature = "aws")]
+        aws.let_tail(config.logs.live_tail == crate::config::LiveTail::Always);
         let directory = Directory::new(config, here.clone(), Runner::default_dir());
+        let record = Arc::new(Record::at(Record::default_path()));
         Self {
             inner: Arc::new(Inner {
                 directory,
                 here,
-                record: Arc::new(Record::at(Record::default_path())),
+                paths: output::Paths::new(record.clone()),
+                record,
                 demo,
                 config: file,
                 #[cfg(feature = "aws")]
@@ -130,12 +135,24 @@ impl Inner {
                 memory::recall(&self.record, &backend, cluster, recall).await.map(Answer::History)
             }
             Query::Outbox => memory::unsent(&self.record).await.map(Answer::Outbox),
-            Query::Streams(cluster) => self.streams(&cluster).await.map(Answer::Streams),
+            // The last of the growing lists is the whole one.
+            Query::Streams(cluster) => last(self.streams(&cluster, None)).await,
+            Query::GroupStreams { cluster, group } => last(self.streams(&cluster, Some(group))).await,
             Query::Folder { place, path } => {
                 let (path, entries) = self.host(&place)?.folder(path).await?;
                 Ok(Answer::Folder { path, entries })
             }
-            Query::LogRange { .. } | Query::LogFind { .. } => Err(Failure::new(FailureKind::Unsupported, "qdeck", "not there yet")),
+            Query::LogRange { source, at, bytes } => self.log_range(source, at, bytes).await,
+            Query::LogFind { source, pattern, insensitive } => {
+                let found = self.log_find(source, pattern, insensitive).await?;
+                Ok(Answer::LogFound { hits: found.hits, total: found.total })
+            }
+            Query::Groups(source) => self.groups(source).await.map(Answer::Groups),
+            Query::Outputs { cluster, job } => {
+                let backend = self.directory.backend(&cluster)?;
+                output::all(backend, self.paths.clone(), cluster, job).await.map(Answer::Files)
+            },
+            Query::Glob { place, pattern } => output::globbed(self.host(&place)?, &pattern).await.map(Answer::Files),
             Query::Preview { place, path } => self.host(&place)?.preview(path).await.map(Answer::Preview),
             Query::Audit => Err(Failure::new(FailureKind::Unsupported, "qdeck", "the guard keeps the audit trail")),
             Query::Link(_) | Query::Log(..) => Err(Failure::new(FailureKind::Unsupported, "qdeck", "this question is followed, not asked")),
@@ -199,18 +216,92 @@ impl Inner {
         Ok(nodes)
     }
 
+    /// Where a log that is a file lies, and what is behind its path there.
+    async fn log_file(&self, source: LogSource) -> Result<(Arc<dyn Host>, String), Failure> {
+        match source {
+            LogSource::File { place, path } => Ok((self.host(&place)?, path)),
+            LogSource::Output { cluster, job, kind } => {
+                let backend = self.directory.backend(&cluster)?;
+                let path = self.paths.of(&backend, &cluster, &job, kind).await?;
+                Ok((backend.host(), path))
+            }
+            LogSource::Stream { cluster, .. } => Err(no_streams(&cluster)),
+        }
+    }
+
+    async fn log_range(&self, source: LogSource, at: LogPlace, bytes: i64) -> Result<Answer, Failure> {
+        match (source, at) {
+            #[cfg(feature = "aws")]
+            (LogSource::Stream { cluster, group, stream }, LogPlace::Moment(at)) => {
+                self.aws.part(&self.on_aws(&cluster)?, &group, &stream, at, bytes).await
+            }
+            (source, LogPlace::Byte(at)) => {
+                let (host, path) = self.log_file(source).await?;
+                let part = host.part(path, at, bytes).await?;
+                let end = part.start + part.bytes.len() as u64;
+                let (start, end) = (LogPlace::Byte(part.start), LogPlace::Byte(end));
+                Ok(Answer::LogRange { start, end, bytes: part.bytes, is_start: start == LogPlace::Byte(0), is_end: part.is_end })
+            }
+            (_, LogPlace::Moment(_)) => Err(Failure::new(FailureKind::Unsupported, "the log", "a file is read by bytes, not by time")),
+        }
+    }
+
+    async fn log_find(&self, source: LogSource, pattern: String, insensitive: bool) -> Result<Found, Failure> {
+        #[cfg(feature = "aws")]
+        if let LogSource::Stream { cluster, group, stream } = &source {
+            return self.aws.find(&self.on_aws(cluster)?, group, stream, &pattern, insensitive).await;
+        }
+        let (host, path) = self.log_file(source).await?;
+        host.find(path, pattern, insensitive).await
+    }
+
+    /// A cluster of AWS, be it gone: its identifier says where its log groups are.
     #[cfg(feature = "aws")]
-    async fn streams(&self, cluster: &ClusterId) -> Result<Vec<crate::model::LogStream>, Failure> {
-        match self.directory.known(cluster) {
-            Some(known) => self.aws.streams(&known).await,
-            None => Err(no_streams(cluster)),
+    fn on_aws(&self, cluster: &ClusterId) -> Result<Cluster, Failure> {
+        if let Some(known) = self.directory.known(cluster) {
+            return Ok(known);
+        }
+        let mut parts = cluster.as_str().split('/');
+        match (parts.next(), parts.next(), parts.next(), parts.next()) {
+            (Some(profile), Some(region), Some(_), None) => {
+                let mut gone = Cluster::named(cluster.clone(), crate::model::ClusterKind::ParallelCluster);
+                gone.profile = Some(profile.to_owned()).filter(|profile| profile != "default" || self.aws.names(profile));
+                gone.region = Some(region.to_owned());
+                Ok(gone)
+            }
+            _ => Err(no_streams(cluster)),
+        }
+    }
+
+    #[cfg(feature = "aws")]
+    fn streams(&self, cluster: &ClusterId, group: Option<String>) -> BoxStream<'static, Result<Answer, Failure>> {
+        match self.on_aws(cluster) {
+            Ok(known) => self.aws.streams(known, group).map(|streams| streams.map(Answer::Streams)).boxed(),
+            Err(failure) => stream::once(std::future::ready(Err(failure))).boxed(),
+        }
+    }
+
+    #[cfg(not(feature = "aws"))]
+    #[expect(clippy::unused_self, reason = "the other build asks AWS here")]
+    fn streams(&self, cluster: &ClusterId, _group: Option<String>) -> BoxStream<'static, Result<Answer, Failure>> {
+        stream::once(std::future::ready(Err(no_streams(cluster)))).boxed()
+    }
+
+    #[cfg(feature = "aws")]
+    async fn groups(&self, source: Source) -> Result<Vec<crate::model::LogGroup>, Failure> {
+        match source {
+            Source::Aws { profile, region } => self.aws.groups(profile.as_deref(), region.as_deref()).await,
+            Source::Fixed => Ok(Vec::new()),
         }
     }
 
     #[cfg(not(feature = "aws"))]
     #[expect(clippy::unused_async, reason = "the other build asks AWS here")]
-    async fn streams(&self, cluster: &ClusterId) -> Result<Vec<crate::model::LogStream>, Failure> {
-        Err(no_streams(cluster))
+    async fn groups(&self, source: Source) -> Result<Vec<crate::model::LogGroup>, Failure> {
+        match source {
+            Source::Aws { .. } => Err(without_aws()),
+            Source::Fixed => Ok(Vec::new()),
+        }
     }
 
     fn follow(self: Arc<Self>, query: Query) -> BoxStream<'static, Result<Answer, Failure>> {
@@ -231,17 +322,20 @@ impl Inner {
             },
             Query::Log(LogSource::Output { cluster, job, kind }, start) => match self.directory.backend(&cluster) {
                 Ok(backend) => {
-                    output::follow(backend, self.record.clone(), (cluster, job), kind, start).map(|event| event.map(Answer::Log)).boxed()
+                    let events = output::follow(backend, self.paths.clone(), (cluster, job, kind), start);
+                    events.map(|event| event.map(Answer::Log)).boxed()
                 }
                 Err(failure) => failed(failure),
             },
             #[cfg(feature = "aws")]
-            Query::Log(LogSource::Stream { cluster, group, stream }, start) => match self.directory.known(&cluster) {
-                Some(known) => self.aws.follow(known, group, stream, start).map(|event| event.map(Answer::Log)).boxed(),
-                None => failed(no_streams(&cluster)),
+            Query::Log(LogSource::Stream { cluster, group, stream }, start) => match self.on_aws(&cluster) {
+                Ok(known) => self.aws.follow(known, group, stream, start).map(|event| event.map(Answer::Log)).boxed(),
+                Err(failure) => failed(failure),
             },
             #[cfg(not(feature = "aws"))]
             Query::Log(LogSource::Stream { .. }, _) => failed(without_aws()),
+            Query::Streams(cluster) => self.streams(&cluster, None),
+            Query::GroupStreams { cluster, group } => self.streams(&cluster, Some(group)),
             other => self.ask(other).into_stream().boxed(),
         }
     }
@@ -266,6 +360,12 @@ impl Inner {
         }
         let command = match command {
             Command::Save { path, text } => return saved(path, text),
+            #[cfg_attr(not(feature = "aws"), expect(unused_variables, reason = "the other build asks AWS here"))]
+            Command::LetTail(on) => {
+                #[cfg(feature = "aws")]
+                self.aws.let_tail(on);
+                return ended(Progress::Done(Receipt::Noted));
+            }
             Command::SaveLog(save) => return save::run(save, move |query| self.clone().ask(query).boxed()),
             Command::KeepColumns(columns) => return kept(self.config.clone(), columns),
             Command::Forget { cluster, token } => return self.forgotten(cluster, token),
@@ -307,7 +407,9 @@ impl Inner {
                 ended(Progress::Done(Receipt::Noted))
             }
             // Done above: they concern no cluster's host.
-            Command::Save { .. } | Command::SaveLog(_) | Command::KeepColumns(_) | Command::Forget { .. } => ended(Progress::Done(Receipt::Noted)),
+            Command::Save { .. } | Command::SaveLog(_) | Command::KeepColumns(_) | Command::Forget { .. } | Command::LetTail(_) => {
+                ended(Progress::Done(Receipt::Noted))
+            }
         }
     }
 }
@@ -361,6 +463,12 @@ fn saved(path: PathBuf, text: String) -> BoxStream<'static, Progress> {
         }
     };
     done.into_stream().boxed()
+}
+
+/// The last answer of a stream that ends.
+async fn last(answers: BoxStream<'static, Result<Answer, Failure>>) -> Result<Answer, Failure> {
+    let nothing = || Failure::new(FailureKind::NotFound, "the log group", "nothing was said of it");
+    answers.collect::<Vec<_>>().await.pop().unwrap_or_else(|| Err(nothing()))
 }
 
 fn no_streams(cluster: &ClusterId) -> Failure {

@@ -4,11 +4,13 @@
 
 mod copy;
 mod files;
+mod part;
 mod shell;
 mod tail;
 pub(crate) mod trouble;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -17,12 +19,16 @@ use futures::future::{self, BoxFuture};
 use futures::stream::{self, BoxStream};
 
 use super::host::{Host, Said, Wanted};
+use super::part::{Found, Part};
 use super::probe::PRELUDE;
+use super::tail::Opened;
 use crate::model::{Failure, FailureKind, FileEntry, Link, LogEvent, LogStart, Place, Preview, Progress};
 
 /// This machine.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct LocalHost;
+#[derive(Clone, Debug, Default)]
+pub struct LocalHost {
+    opened: Opened,
+}
 
 impl Host for LocalHost {
     fn place(&self) -> Place {
@@ -46,7 +52,25 @@ impl Host for LocalHost {
     }
 
     fn tail(&self, path: String, start: LogStart) -> BoxStream<'static, Result<LogEvent, Failure>> {
-        tail::follow(path, start)
+        tail::follow(path, start, self.opened.clone())
+    }
+
+    fn part(&self, path: String, at: u64, bytes: i64) -> BoxFuture<'static, Result<Part, Failure>> {
+        let identity = self.opened.of(&path);
+        blocking(move || part::read(Path::new(&path), at, bytes, identity.as_deref())).boxed()
+    }
+
+    fn find(&self, path: String, pattern: String, insensitive: bool) -> BoxFuture<'static, Result<Found, Failure>> {
+        let identity = self.opened.of(&path);
+        async move {
+            // A thread cannot be ended from outside: it looks whether anybody still waits.
+            let wanted = Arc::new(());
+            let watch = Arc::downgrade(&wanted);
+            let found = blocking(move || part::find(Path::new(&path), &pattern, insensitive, identity.as_deref(), &watch)).await;
+            drop(wanted);
+            found
+        }
+        .boxed()
     }
 
     fn fetch(&self, wanted: Wanted) -> BoxStream<'static, Progress> {
@@ -83,7 +107,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_link_says_local_once_and_stays_open() {
-        let mut link = LocalHost.link();
+        let mut link = LocalHost::default().link();
         assert_eq!(link.next().await, Some(Link::Local));
         assert!(tokio::time::timeout(Duration::from_millis(20), link.next()).await.is_err());
     }

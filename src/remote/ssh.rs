@@ -25,9 +25,16 @@ use crate::model::text::quoted;
 use crate::model::{ClusterId, Failure, FileEntry, Link, LogEvent, LogStart, Place, Preview, Progress};
 
 use super::host::{Host, Said, Wanted};
+use super::part::{self, Found, Part, Window};
+use super::pattern::extended;
 use super::probe::PRELUDE;
-use super::tail::tail;
+use super::tail::{Opened, tail};
 use connection::Connection;
+
+/// A part of a file is a moment's work.
+const READING: Duration = Duration::from_secs(20);
+/// A search of a whole file is given up after this long, and ends on the head node then.
+const SEARCHING: Duration = Duration::from_secs(300);
 
 pub use askpass::askpass_main;
 
@@ -91,12 +98,13 @@ impl Destination {
 pub struct SshHost {
     id: ClusterId,
     connection: Arc<Connection>,
+    opened: Opened,
 }
 
 impl SshHost {
     /// The head node of cluster `id`. Nothing is connected yet.
     pub fn new(id: ClusterId, to: Destination) -> Self {
-        Self { id, connection: Arc::new(Connection::new(to)) }
+        Self { id, connection: Arc::new(Connection::new(to)), opened: Opened::default() }
     }
 }
 
@@ -133,7 +141,28 @@ impl Host for SshHost {
 
     fn tail(&self, path: String, start: LogStart) -> BoxStream<'static, Result<LogEvent, Failure>> {
         let place = self.connection.to.place();
-        tail(Arc::new(live::Streams(Arc::clone(&self.connection))), place, path, start)
+        tail(Arc::new(live::Streams(Arc::clone(&self.connection))), place, path, start, self.opened.clone())
+    }
+
+    fn part(&self, path: String, at: u64, bytes: i64) -> BoxFuture<'static, Result<Part, Failure>> {
+        let (connection, identity) = (Arc::clone(&self.connection), self.opened.of(&path));
+        async move {
+            let window = Window::new(at, bytes);
+            let said = live::sh(&connection, &part::script(&path, window, identity.as_deref()), READING).await?;
+            part::read(&said, window, &format!("{}: {path}", connection.to.place()))
+        }
+        .boxed()
+    }
+
+    fn find(&self, path: String, pattern: String, insensitive: bool) -> BoxFuture<'static, Result<Found, Failure>> {
+        let (connection, identity) = (Arc::clone(&self.connection), self.opened.of(&path));
+        async move {
+            let (expression, insensitive) = extended(&pattern, insensitive)?;
+            let script = part::search(&path, &expression, insensitive, identity.as_deref());
+            let said = live::sh(&connection, &script, SEARCHING).await?;
+            part::found(&said, &format!("{}: {path}", connection.to.place()))
+        }
+        .boxed()
     }
 
     fn fetch(&self, wanted: Wanted) -> BoxStream<'static, Progress> {

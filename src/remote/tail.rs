@@ -2,9 +2,9 @@
 //!
 //! Knows nothing of ssh; whoever opens shells decides where the file is.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::fmt::Write as _;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::stream::{self, BoxStream, StreamExt};
@@ -21,6 +21,8 @@ const SCRIPT: &str = include_str!("tail.sh");
 /// The script says something every 10 s; after this long without a word it is taken for dead.
 const SILENCE: Duration = Duration::from_secs(45);
 const LONGEST_LINE: usize = 64 << 10;
+/// So many of the last bytes are remembered, to tell whether a file that goes on is the one that was read.
+pub(super) const MEMORY: usize = 256;
 
 /// Follows `path` on the machine that `shells` opens shells on. The stream never ends; a broken connection is reported once,
 /// waited out, and what follows continues at the very next byte.
@@ -29,13 +31,18 @@ pub fn tail(
     place: impl Into<String>,
     path: String,
     start: LogStart,
+    opened: Opened,
 ) -> BoxStream<'static, Result<LogEvent, Failure>> {
     let follower = Follower {
         shells,
         place: place.into(),
         path,
         start,
+        opened,
         reached: None,
+        again: Again::default(),
+        is_cut: false,
+        is_rescued: false,
         line: None,
         events: VecDeque::new(),
         is_told: false,
@@ -45,10 +52,70 @@ pub fn tail(
     stream::unfold(follower, |mut follower| async move { Some((follower.next().await, follower)) }).boxed()
 }
 
+/// Which file is open behind each path, so that a part of it is never read from another file.
+#[derive(Clone, Default, Debug)]
+pub struct Opened(Arc<Mutex<HashMap<String, String>>>);
+
+impl Opened {
+    pub(super) fn note(&self, path: &str, identity: &str) {
+        let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        map.insert(path.to_owned(), identity.to_owned());
+    }
+
+    /// The identity of the file that was last opened there.
+    pub(super) fn of(&self, path: &str) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(path).cloned()
+    }
+}
+
 /// How far into which file everything has been handed on.
 struct Reached {
     identity: String,
     offset: u64,
+    last: Memory,
+}
+
+/// The last bytes that were read.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub(super) struct Memory(Vec<u8>);
+
+impl Memory {
+    pub(super) fn read(&mut self, bytes: &[u8]) {
+        let new = &bytes[bytes.len().saturating_sub(MEMORY)..];
+        let old = self.0.len().saturating_sub(MEMORY - new.len());
+        self.0.drain(..old);
+        self.0.extend_from_slice(new);
+    }
+
+    /// Whether these are the bytes that stood `back` bytes before the end, as far as they are remembered.
+    pub(super) fn ends_at(&self, back: usize, bytes: &[u8]) -> bool {
+        let known = &self.0[self.0.len().saturating_sub(back)..];
+        let forgotten = (back - known.len()).min(bytes.len());
+        known.starts_with(&bytes[forgotten..])
+    }
+
+    /// How many are remembered.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// Bytes that come once more before new ones do.
+#[derive(Default)]
+struct Again {
+    left: usize,
+    source: Source,
+}
+
+/// Whose bytes come.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Source {
+    #[default]
+    File,
+    /// A copy's: if they are not the same, nothing follows from that.
+    Copy,
+    /// Another file's: they are not wanted.
+    Stranger,
 }
 
 struct Follower {
@@ -56,7 +123,13 @@ struct Follower {
     place: String,
     path: String,
     start: LogStart,
+    opened: Opened,
     reached: Option<Reached>,
+    again: Again,
+    /// At the offset that was reached stands something else.
+    is_cut: bool,
+    /// What was cut has been read from a copy.
+    is_rescued: bool,
     line: Option<Line>,
     events: VecDeque<LogEvent>,
     /// The present outage has been reported.
@@ -113,8 +186,11 @@ impl Follower {
         let nonce = nonce();
         let mut text = format!("f={} n={nonce} ", quoted(&self.path));
         let _ = match (&self.reached, self.start) {
-            (Some(at), _) => writeln!(text, "m=at o={} i={}", at.offset, quoted(&at.identity)),
-            (None, LogStart::Beginning) => writeln!(text, "m=begin o=0 i="),
+            (Some(at), _) => {
+                let mode = if self.is_cut { "cut" } else { "at" };
+                writeln!(text, "m={mode} o={} i={}", at.offset, quoted(&at.identity))
+            }
+            (None, LogStart::Beginning | LogStart::Moment(_)) => writeln!(text, "m=begin o=0 i="),
             (None, LogStart::Last(n)) => writeln!(text, "m=last o={n} i="),
         };
         text.push_str(SCRIPT);
@@ -148,29 +224,68 @@ impl Follower {
                 match word {
                     "I" => self.opened(rest),
                     "W" => self.events.push_back(LogEvent::Waiting { why: clean(rest).into_owned() }),
-                    "T" => self.restart(rest),
+                    "T" => {
+                        let is_proven = !std::mem::take(&mut self.is_cut) || std::mem::take(&mut self.is_rescued);
+                        self.restart(if is_proven { rest } else { "changed where it had been read, lines may be missing" });
+                    }
                     "C" if std::mem::take(&mut self.is_behind) => {
                         self.events.push_back(LogEvent::CaughtUp);
                     }
-                    "D" if rest.parse().ok().is_some_and(|n: u64| self.reached.as_ref().is_none_or(|at| at.offset != n)) => {
-                        // The file changed under the reader's hands in a way that no offset can describe.
-                        self.restart("changed while it was read");
-                        self.line = None;
-                    }
+                    "D" => self.expect(rest.parse().ok(), Source::File),
+                    "R" => self.expect(rest.parse().ok(), Source::Copy),
                     _ => {}
                 }
                 self.barren = 0;
                 self.is_told = false;
             }
-            Frame::Bytes(bytes) => {
-                if let Some(at) = &mut self.reached {
-                    let offset = at.offset;
-                    at.offset += bytes.len() as u64;
-                    self.events.push_back(LogEvent::Bytes { offset, bytes });
-                }
-            }
+            Frame::Bytes(bytes) => self.compare(bytes),
+            // Fewer bytes than had been read, though reading did not fail.
+            Frame::End { failed: false } if self.again.left > 0 && self.again.source == Source::File => self.differs(),
+            Frame::End { .. } => {}
             Frame::Broken => self.line = None,
         }
+    }
+
+    /// Bytes from this offset on come next.
+    fn expect(&mut self, offset: Option<u64>, source: Source) {
+        let left = self.reached.as_ref().zip(offset).and_then(|(at, n)| at.offset.checked_sub(n)).and_then(|n| usize::try_from(n).ok());
+        match left.filter(|n| *n <= MEMORY) {
+            Some(left) => self.again = Again { left, source },
+            None if source == Source::File => self.differs(),
+            None => self.again.source = Source::Stranger,
+        }
+    }
+
+    /// Hands on what is new, once what came again is what had been read.
+    fn compare(&mut self, mut bytes: Vec<u8>) {
+        let Some(at) = self.reached.as_mut().filter(|_| self.again.source != Source::Stranger) else { return };
+        let count = self.again.left.min(bytes.len());
+        if count > 0 {
+            let new = bytes.split_off(count);
+            let again = std::mem::replace(&mut bytes, new);
+            if !at.last.ends_at(self.again.left, &again) {
+                match self.again.source {
+                    Source::File => self.differs(),
+                    Source::Copy | Source::Stranger => self.again.source = Source::Stranger,
+                }
+                return;
+            }
+            self.again.left -= count;
+        }
+        if !bytes.is_empty() {
+            let offset = at.offset;
+            at.offset += bytes.len() as u64;
+            at.last.read(&bytes);
+            self.is_rescued |= self.again.source == Source::Copy;
+            self.events.push_back(LogEvent::Bytes { offset, bytes });
+        }
+    }
+
+    /// The file was cut and is longer than before, or it changed in a way that no offset can describe. A copy of what was cut is
+    /// looked for, then it begins anew.
+    fn differs(&mut self) {
+        (self.is_cut, self.is_rescued) = (self.reached.is_some(), false);
+        self.line = None;
     }
 
     fn opened(&mut self, rest: &str) {
@@ -182,7 +297,8 @@ impl Follower {
         };
         let is_resumed = self.reached.as_ref().is_some_and(|at| at.identity == identity && at.offset == start);
         if !is_resumed {
-            self.reached = Some(Reached { identity, offset: start });
+            self.opened.note(&self.path, &identity);
+            self.reached = Some(Reached { identity, offset: start, last: Memory::default() });
             self.is_behind = true;
             self.events.push_back(LogEvent::Opened { path: self.path.clone(), start, size });
         }
@@ -243,6 +359,10 @@ impl Line {
 enum Frame {
     Line(String),
     Bytes(Vec<u8>),
+    /// No more bytes; whether that is because reading failed.
+    End {
+        failed: bool,
+    },
     /// What arrives makes no sense.
     Broken,
 }
@@ -295,7 +415,7 @@ impl Frames {
                 };
                 let line = String::from_utf8_lossy(&self.bytes[..end]).into_owned();
                 self.bytes.drain(..=end);
-                if line.starts_with('D') {
+                if line.starts_with(['D', 'R']) {
                     self.expected = Expected::Bytes;
                 }
                 frames.push(Frame::Line(line));
@@ -307,11 +427,13 @@ impl Frames {
                         return false;
                     };
                     let rest = self.bytes.split_off(at + end + 1);
+                    let failed = !self.bytes[at..].ends_with(b" 0\n");
                     self.bytes.truncate(at);
                     let body = std::mem::replace(&mut self.bytes, rest);
                     if !body.is_empty() {
                         frames.push(Frame::Bytes(body));
                     }
+                    frames.push(Frame::End { failed });
                     self.expected = Expected::Line;
                 } else {
                     let kept = (1..nonce.len()).rev().find(|&n| self.bytes.ends_with(&nonce[..n])).unwrap_or(0);

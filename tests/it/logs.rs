@@ -121,6 +121,7 @@ fn stream(name: &str) -> LogStream {
         name: format!("ip-10-0-0-1.i-1.{name}"),
         identifier: name.into(),
         instance_id: None,
+        role: qdeck::model::stream::Role::Head,
         node: "HeadNode".into(),
         last_event: None,
     }

@@ -41,6 +41,7 @@ impl Stage {
             columns: None,
             order: Order::default(),
             notify,
+            live_tail: qdeck::config::LiveTail::Never,
             keys: KeyMap::default(),
             theme: Theme::Dark,
             folder: "/data".into(),

@@ -18,6 +18,7 @@ mod faults;
 mod gridengine;
 mod exactly_once;
 mod news;
+mod logs;
 mod oneshot;
 mod past;
 mod pbs;

@@ -14,6 +14,11 @@ What it adds to moto:
       /log/STREAM                             the body's lines become events; STREAM may be the end of a stream's name
       /stack, /event, /fleet                  see moto_stacks.py
       /fault                                  see moto_faults.py
+      /live-tail {"deny": true}               StartLiveTail is refused, until {"deny": false}
+                 {"sample": N}                a second with more than N events is sampled (AWS: 500)
+                 {"end": true}                sessions that are open end as after three hours
+                 {"break": true}              they break off
+                 {}                           -> {"sessions": how many are open, "begun": how many ever were}
 """
 
 import argparse
@@ -156,7 +161,15 @@ def seed():
 # --- the control port --------------------------------------------------------------------------------------------------
 
 
+# What goes wrong with Live Tail, and what goes on there.
+TAIL = {"deny": False, "sample": 500, "end": 0, "break": 0, "sessions": 0, "begun": 0}
+
+
 def control(path, body):
+    if path == "/live-tail":
+        for key, value in json.loads(body or b"{}").items():
+            TAIL[key] = TAIL[key] + 1 if key in ("end", "break") else value
+        return {"sessions": TAIL["sessions"], "begun": TAIL["begun"]}
     if path.startswith("/log/"):
         want, group, now = path[5:], SEED["log_group"], int(time.time() * 1000)
         streams = list(backend("logs").groups[group].streams)
@@ -223,6 +236,11 @@ def event(kind, obj):
 
 def live_tail(environ, start_response):
     req = json.loads(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)) or b"{}")
+    if TAIL["deny"]:
+        answer = {"__type": "AccessDeniedException", "message": "User is not authorized to perform: logs:StartLiveTail"}
+        answer = json.dumps(answer).encode()
+        start_response("400 Bad Request", [("Content-Type", "application/x-amz-json-1.1"), ("Content-Length", str(len(answer)))])
+        return [answer]
     credential = environ.get("HTTP_AUTHORIZATION", "").split("Credential=")[-1].split("/")
     groups, logs = [], backend("logs", credential[2] if len(credential) > 3 else None)
     ids = req.get("logGroupIdentifiers") or []
@@ -255,14 +273,31 @@ def live_tail(environ, start_response):
         return out
 
     def stream():
+        TAIL["sessions"] += 1
+        TAIL["begun"] += 1
+        try:
+            yield from updates()
+        finally:
+            TAIL["sessions"] -= 1
+
+    def updates():
+        ended, broken = TAIL["end"], TAIL["break"]
         yield event("initial-response", {})
         yield event("sessionStart", {"requestId": str(uuid.uuid4()), "sessionId": str(uuid.uuid4()), "logGroupIdentifiers": ids,
                                      "logStreamNames": names, "logStreamNamePrefixes": prefixes,
                                      "logEventFilterPattern": req.get("logEventFilterPattern") or ""})  # fmt: skip
         while True:
             time.sleep(1)  # AWS sends one update a second, of 500 events at most
-            new = fresh()
-            yield event("sessionUpdate", {"sessionMetadata": {"sampled": len(new) > 500}, "sessionResults": new[:500]})
+            if TAIL["break"] > broken:
+                return
+            if TAIL["end"] > ended:
+                yield frame({":message-type": "exception", ":exception-type": "SessionTimeoutException",
+                             ":content-type": "application/json"}, b'{"message": "The session has ended."}')  # fmt: skip
+                return
+            new, most = fresh(), TAIL["sample"]
+            # Of a second with too many some are left out here and there, not only at its end.
+            kept = new if len(new) <= most else [e for k, e in enumerate(new) if k * most // len(new) != (k - 1) * most // len(new)]
+            yield event("sessionUpdate", {"sessionMetadata": {"sampled": len(new) > most}, "sessionResults": kept})
 
     fresh(first=True)
     start_response("200 OK", [("Content-Type", "application/vnd.amazon.eventstream"), ("x-amzn-RequestId", str(uuid.uuid4()))])

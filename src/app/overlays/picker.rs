@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use super::{Intent, Look, Overlay, SubmitForm, sheet};
 use crate::app::panes::{prose, select, trouble};
 use crate::model::duration::bytes;
-use crate::model::{Answer, Cadence, ClusterId, Failure, FileEntry, FileKind, Filter, Place, Preview, Query};
+use crate::model::{Answer, Cadence, ClusterId, Failure, FileEntry, FileKind, Filter, LogSource, Place, Preview, Query};
 use crate::protocol::{Action, Area, Chord, Key};
 use crate::ui::{Cursor, Cut, Field, Tone, fit, put};
 
@@ -108,6 +108,14 @@ impl Picker {
         }
     }
 
+    /// Shows the file under the cursor as a log.
+    fn watch(&self) -> Vec<Intent> {
+        let Some(entry) = self.under().filter(|entry| entry.kind == FileKind::File) else { return Vec::new() };
+        let side = self.side();
+        let source = LogSource::File { place: side.place.clone(), path: join(&side.path, &entry.name) };
+        vec![Intent::Close, Intent::Watch(source, entry.name), Intent::Do(Action::FocusLogs)]
+    }
+
     fn up(&mut self) {
         let side = &mut self.sides[self.at];
         let path = side.path.trim_end_matches('/');
@@ -157,6 +165,7 @@ impl Overlay for Picker {
         match action {
             Action::Open => return self.enter(true),
             Action::Child => return self.enter(false),
+            Action::OpenLog => return self.watch(),
             Action::Parent => self.up(),
             Action::Home => self.sides[self.at].go(String::new(), None),
             Action::Hidden => {
@@ -219,7 +228,13 @@ impl Overlay for Picker {
     }
 
     fn footer(&self) -> Vec<(String, &'static str)> {
-        let mut keys = vec![("⏎".into(), "pick"), ("←".into(), "folder above"), ("/".into(), "filter"), (".".into(), "hidden")];
+        let mut keys = vec![
+            ("⏎".into(), "pick"),
+            ("o".into(), "open as log"),
+            ("←".into(), "folder above"),
+            ("/".into(), "filter"),
+            (".".into(), "hidden"),
+        ];
         if self.has_head {
             keys.push(("⇥".into(), "other machine"));
         }

@@ -6,6 +6,7 @@ use super::answers;
 use super::random::mixed;
 use super::world::{Power, SimJob, World};
 use crate::model::lines::Reader;
+use crate::model::stream::Role;
 use crate::model::{Answer, Failure, FailureKind, JobState, LogHit, LogPlace, LogSource, LogStart, LogStream, OutputKind};
 
 /// Lines that are shown of a long log's end.
@@ -171,6 +172,7 @@ pub(super) fn streams(world: &World) -> Vec<LogStream> {
         identifier: identifier.into(),
         instance_id: Some(instance.into()),
         node: node.into(),
+        role: if node == "HeadNode" { Role::Head } else { Role::Compute },
         last_event: jiff::Timestamp::from_second(world.epoch.as_second() + world.now).ok(),
     };
     let head = ["slurmctld", "clustermgtd", "slurm_resume", "slurm_suspend", "chef-client", "cfn-init"];
@@ -191,6 +193,7 @@ pub(super) fn young_streams() -> Vec<LogStream> {
         identifier: identifier.into(),
         instance_id: Some("i-0a1b2c3d4e5f60002".into()),
         node: "HeadNode".into(),
+        role: Role::Head,
         last_event: None,
     };
     ["cfn-init", "chef-client", "cloud-init-output"].iter().map(|i| stream(i)).collect()

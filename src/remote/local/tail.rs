@@ -5,7 +5,7 @@
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -14,14 +14,15 @@ use rustix::fs::OFlags;
 
 use super::trouble;
 use crate::model::{Failure, FailureKind, LogEvent, LogStart};
+use crate::remote::tail::{MEMORY, Memory, Opened};
 
 const CHUNK: u64 = 256 * 1024;
 const SOON: Duration = Duration::from_millis(50);
 const LATER: Duration = Duration::from_millis(250);
 
 /// Follows `path`; looks each 50 ms while it grows, easing to 250 ms when it does not.
-pub(super) fn follow(path: String, start: LogStart) -> BoxStream<'static, Result<LogEvent, Failure>> {
-    let state = Some((Tail::new(PathBuf::from(path), start), SOON));
+pub(super) fn follow(path: String, start: LogStart, opened: Opened) -> BoxStream<'static, Result<LogEvent, Failure>> {
+    let state = Some((Tail { opened, ..Tail::new(PathBuf::from(path), start) }, SOON));
     stream::unfold(state, |state| async move {
         let (mut tail, mut pause) = state?;
         loop {
@@ -44,10 +45,13 @@ pub(super) fn follow(path: String, start: LogStart) -> BoxStream<'static, Result
     .boxed()
 }
 
-struct Open {
-    file: File,
-    identity: (u64, u64),
+pub(super) struct Open {
+    pub(super) file: File,
+    pub(super) identity: (u64, u64),
     offset: u64,
+    last: Memory,
+    /// What was cut has been read from a copy.
+    rescued: bool,
     caught_up: bool,
 }
 
@@ -55,6 +59,7 @@ struct Open {
 struct Tail {
     path: PathBuf,
     start: LogStart,
+    opened: Opened,
     open: Option<Open>,
     said: Option<Failure>,
     waiting: bool,
@@ -64,7 +69,7 @@ struct Tail {
 
 impl Tail {
     fn new(path: PathBuf, start: LogStart) -> Self {
-        Self { path, start, open: None, said: None, waiting: false, reopen: false }
+        Self { path, start, opened: Opened::default(), open: None, said: None, waiting: false, reopen: false }
     }
 
     /// The next event, or nothing for now.
@@ -89,6 +94,7 @@ impl Tail {
             && let Some(open) = &self.open
         {
             self.reopen = false;
+            self.opened.note(&self.path.to_string_lossy(), &format!("{:?}", open.identity));
             let size = open.file.metadata().map_err(fail)?.size();
             return Ok(Some(LogEvent::Opened { path: self.path.to_string_lossy().into_owned(), start: open.offset, size }));
         }
@@ -96,10 +102,16 @@ impl Tail {
             return self.begin();
         };
         let size = open.file.metadata().map_err(fail)?.size();
-        if size < open.offset {
-            (open.offset, open.caught_up) = (0, false);
-            self.reopen = true;
-            return Ok(Some(LogEvent::Restarted { why: "truncated".to_owned() }));
+        let is_cut = size < open.offset;
+        if is_cut || size > open.offset && !open.goes_on().map_err(fail)? {
+            // A rotation copies before it cuts: what nobody has read yet stands in the copy.
+            if let Some(bytes) = rescued(&self.path, open) {
+                open.rescued = true;
+                return Ok(Some(open.hand_on(bytes)));
+            }
+            let is_proven = is_cut || open.rescued;
+            let why = if is_proven { "truncated" } else { "changed where it had been read, lines may be missing" };
+            return Ok(Some(open.restart(&mut self.reopen, why)));
         }
         if let Some(event) = open.read().map_err(fail)? {
             return Ok(Some(event));
@@ -110,7 +122,8 @@ impl Tail {
         }
         // While the old file is open its inode cannot be given to another one, so a different identity is a different file.
         let replaced = match fs::metadata(&self.path) {
-            Ok(meta) => identity(&meta) != open.identity,
+            // Its writer may not have gone over to the new file yet: as long as that is empty, lines still come to the old one.
+            Ok(meta) => identity(&meta) != open.identity && meta.size() > 0,
             Err(error) if error.kind() == io::ErrorKind::NotFound => false,
             Err(error) => return Err(fail(error)),
         };
@@ -140,9 +153,10 @@ impl Tail {
         open.offset = match self.start {
             // A file that appears while we wait is new from its first byte.
             LogStart::Last(bytes) if bytes < size && !self.waiting => line_start(&open.file, size - bytes, size).map_err(fail)?,
-            LogStart::Last(_) | LogStart::Beginning => 0,
+            LogStart::Last(_) | LogStart::Beginning | LogStart::Moment(_) => 0,
         };
         let start = open.offset;
+        self.opened.note(&self.path.to_string_lossy(), &format!("{:?}", open.identity));
         self.open = Some(open);
         Ok(Some(LogEvent::Opened { path: self.path.to_string_lossy().into_owned(), start, size }))
     }
@@ -158,10 +172,56 @@ impl Open {
         bytes.truncate(n);
         // A log of short lines would otherwise hold a quarter of a megabyte for each of them.
         bytes.shrink_to_fit();
-        let offset = self.offset;
-        self.offset += n as u64;
-        Ok(Some(LogEvent::Bytes { offset, bytes }))
+        Ok(Some(self.hand_on(bytes)))
     }
+
+    fn hand_on(&mut self, bytes: Vec<u8>) -> LogEvent {
+        let offset = self.offset;
+        self.offset += bytes.len() as u64;
+        self.last.read(&bytes);
+        LogEvent::Bytes { offset, bytes }
+    }
+
+    /// Whether the bytes before those to come are still the ones that were read.
+    fn goes_on(&self) -> io::Result<bool> {
+        holds(&self.file, self.offset, &self.last)
+    }
+
+    fn restart(&mut self, reopen: &mut bool, why: &str) -> LogEvent {
+        (self.offset, self.caught_up, self.rescued, self.last) = (0, false, false, Memory::default());
+        *reopen = true;
+        LogEvent::Restarted { why: why.to_owned() }
+    }
+}
+
+/// Whether a file has the remembered bytes before `offset`.
+fn holds(file: &File, offset: u64, last: &Memory) -> io::Result<bool> {
+    let mut again = [0; MEMORY];
+    let again = &mut again[..last.len()];
+    match file.read_exact_at(again, offset - again.len() as u64) {
+        Ok(()) => Ok(last.ends_at(again.len(), again)),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// What the copy `path.1` or `path-DATE` of a file that was cut holds beyond what was read of it.
+fn rescued(path: &Path, open: &Open) -> Option<Vec<u8>> {
+    if open.last.len() == 0 {
+        return None;
+    }
+    let name = path.file_name()?.to_str()?;
+    let siblings = fs::read_dir(path.parent()?).ok()?.flatten().filter(|entry| {
+        let sibling = entry.file_name();
+        let rest = sibling.to_str().and_then(|sibling| sibling.strip_prefix(name));
+        rest.is_some_and(|rest| rest == ".1" || rest.strip_prefix('-').is_some_and(|date| date.starts_with(|c: char| c.is_ascii_digit())))
+    });
+    siblings.into_iter().find_map(|entry| {
+        let copy = open_regular(&entry.path()).ok()??.file;
+        let more = copy.metadata().ok()?.size().checked_sub(open.offset).filter(|more| *more > 0)?;
+        let mut bytes = vec![0; usize::try_from(more.min(CHUNK)).ok()?];
+        (holds(&copy, open.offset, &open.last).ok()? && copy.read_exact_at(&mut bytes, open.offset).is_ok()).then_some(bytes)
+    })
 }
 
 fn identity(meta: &Metadata) -> (u64, u64) {
@@ -169,7 +229,7 @@ fn identity(meta: &Metadata) -> (u64, u64) {
 }
 
 /// Opens a regular file without ever waiting for one; `None` when there is nothing at the path.
-fn open_regular(path: &PathBuf) -> Result<Option<Open>, Failure> {
+pub(super) fn open_regular(path: &Path) -> Result<Option<Open>, Failure> {
     // Opening a pipe would wait for its writer without this flag.
     let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
     let file = match File::options().read(true).custom_flags(flags).open(path) {
@@ -182,7 +242,7 @@ fn open_regular(path: &PathBuf) -> Result<Option<Open>, Failure> {
         let what = if meta.is_dir() { "is a folder" } else { "is not a regular file" };
         return Err(Failure::new(FailureKind::Unsupported, path.to_string_lossy(), what).hint("only regular files can be followed"));
     }
-    Ok(Some(Open { identity: identity(&meta), file, offset: 0, caught_up: false }))
+    Ok(Some(Open { identity: identity(&meta), file, offset: 0, last: Memory::default(), rescued: false, caught_up: false }))
 }
 
 /// The first start of a line at or after `from`, or `from` itself inside the file's last line.
@@ -206,7 +266,6 @@ fn line_start(file: &File, from: u64, size: u64) -> io::Result<u64> {
 #[cfg(test)]
 mod tests {
     use std::io::Write as _;
-    use std::path::Path;
 
     use super::*;
 
@@ -281,6 +340,33 @@ mod tests {
     }
 
     #[test]
+    fn a_copy_is_read_on_a_slow_writer_waited_for_and_another_content_marked() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, old) = (dir.path().join("log"), dir.path().join("log.1"));
+        append(&path, b"one\n");
+        let mut tail = Tail::new(path.clone(), LogStart::Beginning);
+        drain(&mut tail);
+        append(&path, b"two\n");
+        fs::copy(&path, &old).unwrap();
+        File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
+        append(&path, b"3\n");
+        let after = [bytes(4, b"two\n"), restarted("truncated"), opened(&path, 0, 2), bytes(0, b"3\n"), LogEvent::CaughtUp];
+        assert_eq!(drain(&mut tail), after);
+        // Renamed, and the new file is there before anybody writes to it.
+        fs::rename(&path, &old).unwrap();
+        append(&path, b"");
+        append(&old, b"4\n");
+        assert_eq!(drain(&mut tail), [bytes(2, b"4\n")]);
+        append(&old, b"5\n");
+        append(&path, b"6\n");
+        assert_eq!(drain(&mut tail), [bytes(4, b"5\n"), restarted("replaced"), opened(&path, 0, 2), bytes(0, b"6\n"), LogEvent::CaughtUp]);
+        fs::write(&path, b"another content\n").unwrap();
+        let events = drain(&mut tail);
+        assert!(matches!(&events[0], LogEvent::Restarted { why } if why.contains("missing")), "{events:?}");
+        assert_eq!(events[2], bytes(0, b"another content\n"));
+    }
+
+    #[test]
     fn a_removed_file_may_come_back() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log");
@@ -317,7 +403,7 @@ mod tests {
     async fn the_stream_notices_growth_within_a_third_of_a_second() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log");
-        let mut events = follow(path.to_string_lossy().into_owned(), LogStart::Beginning);
+        let mut events = follow(path.to_string_lossy().into_owned(), LogStart::Beginning, Opened::default());
         assert!(matches!(events.next().await, Some(Ok(LogEvent::Waiting { .. }))));
         append(&path, b"x");
         assert_eq!(events.next().await, Some(Ok(opened(&path, 0, 1))));

@@ -10,6 +10,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use openssh::{Session, Stdio};
+use tokio::io::AsyncReadExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
@@ -37,6 +38,7 @@ pub(super) struct Live {
     shells: Arc<Semaphore>,
     streams: Arc<Semaphore>,
     idle: Mutex<Vec<Shell>>,
+    spare: Mutex<Option<(Channel, OwnedSemaphorePermit)>>,
 }
 
 struct Shell {
@@ -54,6 +56,7 @@ impl Live {
             shells: Arc::new(Semaphore::new(SHELLS)),
             streams: Arc::new(Semaphore::new(STREAMS)),
             idle: Mutex::default(),
+            spare: Mutex::default(),
         }
     }
 
@@ -64,12 +67,20 @@ impl Live {
 
     /// A shell: `exec sh` means the same to every login shell, and no script passes through that one's quoting.
     async fn shell(&self) -> Result<Channel, openssh::Error> {
-        self.open(Session::to_raw_command(Arc::clone(&self.session), "exec sh")).await
+        self.yielding(|| Session::to_raw_command(Arc::clone(&self.session), "exec sh")).await
     }
 
     /// The channel of the subsystem `sftp`.
     pub(super) async fn sftp(&self) -> Result<Channel, openssh::Error> {
-        self.open(Session::to_subsystem(Arc::clone(&self.session), "sftp")).await
+        self.yielding(|| Session::to_subsystem(Arc::clone(&self.session), "sftp")).await
+    }
+
+    /// Opens a channel; where the server has no room, what is only kept ready makes way.
+    async fn yielding(&self, command: impl Fn() -> openssh::OwningCommand<Arc<Session>>) -> Result<Channel, openssh::Error> {
+        match self.open(command()).await {
+            Err(error) if is_refused(&error) && self.spare().take().is_some() => self.open(command()).await,
+            opened => opened,
+        }
     }
 
     async fn open(&self, mut command: openssh::OwningCommand<Arc<Session>>) -> Result<Channel, openssh::Error> {
@@ -80,6 +91,37 @@ impl Live {
             return Err(openssh::Error::Disconnected);
         };
         Ok(Channel { stdin: Box::new(stdin), stdout: Box::new(stdout), stderr: Box::new(stderr), guard: Box::new(child) })
+    }
+
+    fn spare(&self) -> MutexGuard<'_, Option<(Channel, OwnedSemaphorePermit)>> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The shell that was kept ready, if it still lives.
+    fn ready(&self) -> Option<(Channel, OwnedSemaphorePermit)> {
+        let (mut channel, permit) = self.spare().take()?;
+        let mut noise = [0; 512];
+        loop {
+            match channel.stdout.read(&mut noise).now_or_never() {
+                None => return Some((channel, permit)),
+                // What a login file printed.
+                Some(Ok(n)) if n > 0 => {}
+                Some(_) => return None,
+            }
+        }
+    }
+
+    /// Keeps a shell ready for the next stream, which then begins with its first round trip.
+    fn prepare(self: &Arc<Self>) {
+        let Ok(permit) = Arc::clone(&self.streams).try_acquire_owned() else { return };
+        let live = Arc::clone(self);
+        tokio::spawn(async move {
+            // Not at any price: where there is no room for it, there is none.
+            let command = Session::to_raw_command(Arc::clone(&live.session), "exec sh");
+            if let Ok(channel) = live.open(command).await {
+                live.spare().get_or_insert((channel, permit));
+            }
+        });
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Shell>> {
@@ -126,6 +168,9 @@ pub(super) async fn sh(connection: &Arc<Connection>, script: &str, limit: Durati
         return Err(ProbeError::Spoiled.failure(place()));
     };
     let result = shell.probe.run(script, limit).await;
+    if is_first && result.is_ok() {
+        live.prepare();
+    }
     // The first answer of a shell includes the time that its login files took.
     if let (Some(rtt), false) = (shell.probe.rtt(), is_first) {
         connection.measured(&live, rtt);
@@ -195,14 +240,19 @@ impl Shells for Streams {
         let connection = Arc::clone(&self.0);
         async move {
             let live = connection.live().await?;
-            let permit = live.stream().await;
-            match live.shell().await {
-                Ok(mut channel) => {
-                    channel.guard = Box::new((channel.guard, permit));
-                    Ok(channel)
+            let (mut channel, permit) = match live.ready() {
+                Some((channel, permit)) => (channel, Some(permit)),
+                None => {
+                    let permit = live.stream().await;
+                    match live.shell().await {
+                        Ok(channel) => (channel, permit),
+                        Err(error) => return Err(unopened(&connection, &live, &error).await),
+                    }
                 }
-                Err(error) => Err(unopened(&connection, &live, &error).await),
-            }
+            };
+            channel.guard = Box::new((channel.guard, permit));
+            live.prepare();
+            Ok(channel)
         }
         .boxed()
     }

@@ -69,7 +69,7 @@ impl Watch {
 
     fn with(path: &Path, start: LogStart, shell: Option<&'static str>) -> Self {
         let here = Arc::new(Here { shell, ..Here::default() });
-        let stream = tail(Arc::new(Shared(Arc::clone(&here))), "here", path.to_str().unwrap().to_owned(), start);
+        let stream = tail(Arc::new(Shared(Arc::clone(&here))), "here", path.to_str().unwrap().to_owned(), start, Opened::default());
         Self { here, stream, bytes: Vec::new(), start: 0, said: Vec::new() }
     }
 
@@ -88,7 +88,7 @@ impl Watch {
             Ok(LogEvent::Waiting { why }) => self.said.push(format!("waiting: {why}")),
             Ok(LogEvent::Restarted { why }) => self.said.push(format!("restarted: {why}")),
             Ok(LogEvent::CaughtUp) => self.said.push("caught up".to_owned()),
-            Ok(LogEvent::At(_) | LogEvent::Remark(_)) => self.said.push("of no file".to_owned()),
+            Ok(event @ (LogEvent::At(_) | LogEvent::Remark(_))) => panic!("a file has no {event:?}"),
             Err(failure) => self.said.push(format!("{:?}", failure.kind)),
         }
     }
@@ -175,6 +175,110 @@ async fn rotation_loses_no_line() {
     assert_eq!(watch.bytes, b"one\ntwo\nthree\n");
     watch.until_bytes(b"four\n").await;
     assert_eq!(watch.said[2..], ["restarted: replaced", "opened 0/5", "caught up"]);
+}
+
+/// Shows that a file has been read as far as it goes, and gives what was said since.
+async fn lines_of(watch: &mut Watch, all: &mut Vec<u8>, until: &[u8]) {
+    let mut before = 0;
+    watch
+        .until(|w| {
+            // A restart begins the count anew.
+            if w.bytes.len() < before {
+                before = 0;
+            }
+            all.extend(&w.bytes[before..]);
+            before = w.bytes.len();
+            all.ends_with(until)
+        })
+        .await;
+    watch.start += watch.bytes.len() as u64;
+    watch.bytes.clear();
+}
+
+#[rstest]
+#[case(None)]
+#[case(Some("bash"))]
+#[tokio::test]
+async fn what_a_rotation_copied_before_it_cut_is_not_lost(#[case] shell: Option<&'static str>) {
+    let (dir, path) = scratch();
+    append(&path, b"one\n");
+    let mut watch = Watch::with(&path, LogStart::Beginning, shell);
+    let mut all = Vec::new();
+    lines_of(&mut watch, &mut all, b"one\n").await;
+    for name in [".1", "-20261125"] {
+        // Nobody has read this when it is gone.
+        append(&path, b"two\nthree\n");
+        let mut copy = path.clone().into_os_string();
+        copy.push(name);
+        fs::copy(&path, dir.path().join(copy)).unwrap();
+        fs::File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
+        append(&path, format!("{name}\n").as_bytes());
+        lines_of(&mut watch, &mut all, format!("{name}\n").as_bytes()).await;
+    }
+    assert_eq!(String::from_utf8(all).unwrap(), "one\ntwo\nthree\n.1\ntwo\nthree\n-20261125\n");
+}
+
+#[tokio::test]
+async fn a_writer_that_is_slow_to_change_over_loses_no_line() {
+    let (dir, path) = scratch();
+    append(&path, b"one\n");
+    let mut watch = Watch::new(&path, LogStart::Beginning);
+    let mut all = Vec::new();
+    lines_of(&mut watch, &mut all, b"one\n").await;
+    let old = dir.path().join("old");
+    fs::rename(&path, &old).unwrap();
+    fs::write(&path, b"").unwrap();
+    for line in [b"two\n".as_slice(), b"three\n"] {
+        sleep(Duration::from_millis(300)).await;
+        append(&old, line);
+    }
+    append(&path, b"four\n");
+    lines_of(&mut watch, &mut all, b"four\n").await;
+    assert_eq!(String::from_utf8(all).unwrap(), "one\ntwo\nthree\nfour\n");
+}
+
+#[tokio::test]
+async fn what_was_rotated_while_nobody_looked_is_read_to_its_end() {
+    use std::sync::atomic::Ordering::Relaxed;
+    let (dir, path) = scratch();
+    append(&path, b"one\n");
+    let mut watch = Watch::new(&path, LogStart::Beginning);
+    let mut all = Vec::new();
+    lines_of(&mut watch, &mut all, b"one\n").await;
+    watch.here.refuses.store(true, Relaxed);
+    watch.here.kill_last();
+    watch.step().await;
+    append(&path, b"two\n");
+    let mut rotated = path.clone().into_os_string();
+    rotated.push(".1");
+    fs::rename(&path, dir.path().join(rotated)).unwrap();
+    append(&path, b"three\n");
+    watch.here.refuses.store(false, Relaxed);
+    lines_of(&mut watch, &mut all, b"three\n").await;
+    assert_eq!(String::from_utf8(all).unwrap(), "one\ntwo\nthree\n");
+}
+
+#[rstest]
+#[case(false)]
+#[case(true)]
+#[tokio::test]
+async fn another_content_in_the_same_file_is_never_taken_for_more_of_it(#[case] offline: bool) {
+    use std::sync::atomic::Ordering::Relaxed;
+    let (_dir, path) = scratch();
+    append(&path, b"one\ntwo\n");
+    let mut watch = Watch::new(&path, LogStart::Beginning);
+    watch.until_bytes(b"one\ntwo\n").await;
+    if offline {
+        watch.here.refuses.store(true, Relaxed);
+        watch.here.kill_last();
+        watch.step().await;
+    }
+    // The same file, cut and longer than before in one moment.
+    fs::write(&path, b"quite another content, and longer\n").unwrap();
+    watch.here.refuses.store(false, Relaxed);
+    watch.until(|w| w.bytes.ends_with(b"longer\n")).await;
+    assert_eq!(watch.bytes, b"quite another content, and longer\n");
+    assert!(watch.said.iter().any(|said| said.starts_with("restarted: ")), "{:?}", watch.said);
 }
 
 #[tokio::test]
