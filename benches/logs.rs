@@ -13,7 +13,9 @@ use qdeck::app::{App, Settings};
 use qdeck::config::{Notify, Refresh};
 use qdeck::model::lines::sift::{Stretch, Use};
 use qdeck::model::lines::{Density, Lines, Pattern, Sift, Strand, Weave};
-use qdeck::model::{Answer, Cluster, ClusterId, ClusterKind, JobState, JobTable, LogEvent, NewJob, Order, Query, SchedulerKind, Scope, Source};
+use qdeck::model::{
+    Answer, Cluster, ClusterId, ClusterKind, JobState, JobTable, LogEvent, NewJob, Order, Query, SchedulerKind, Scope, Source,
+};
 use qdeck::protocol::{Clock, Effect, Event, KeyMap};
 use qdeck::ui::Theme;
 use ratatui::buffer::Buffer;

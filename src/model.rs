@@ -23,8 +23,8 @@ pub mod node;
 pub mod past;
 pub mod query;
 pub mod report;
-pub mod tasks;
 pub mod stream;
+pub mod tasks;
 pub mod text;
 pub mod usage;
 

@@ -6,8 +6,8 @@ pub mod audit;
 #[cfg(feature = "aws")]
 pub mod aws;
 pub mod demo;
-pub mod guard;
 mod glob;
+pub mod guard;
 pub mod host;
 pub mod join;
 pub mod live;

@@ -1,11 +1,11 @@
 //! What a pane or an overlay wants to happen beyond itself. Only [`App`](super::App) carries it out.
 
 use super::news::Watched;
-use std::path::PathBuf;
 use super::notices::Notice;
 use super::overlays::Overlay;
 use crate::model::{Chosen, ClusterId, Command, LogSource};
 use crate::protocol::{Action, Effect};
+use std::path::PathBuf;
 
 /// A wish of a pane or an overlay.
 #[derive(Debug)]

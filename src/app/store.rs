@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{
-    Answer, Cluster, ClusterId, Failure, JobDetail, JobId, JobTable, Link, LogGroup, LogStream, NodeTable, Past, Query, Scope, Source, Unsent, Why,
+    Answer, Cluster, ClusterId, Failure, JobDetail, JobId, JobTable, Link, LogGroup, LogStream, NodeTable, Past, Query, Scope, Source,
+    Unsent, Why,
 };
 
 /// What is known about one question.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    Again, Cluster, ClusterId, Deed, FileEntry, JobDetail, JobId, JobTable, Link, LogEvent, LogGroup, LogHit, LogPlace, LogSource, LogStream, NodeTable, Past, Place, Preview, Recall, SchedulerKind, Unsent, Why,
+    Again, Cluster, ClusterId, Deed, FileEntry, JobDetail, JobId, JobTable, Link, LogEvent, LogGroup, LogHit, LogPlace, LogSource,
+    LogStream, NodeTable, Past, Place, Preview, Recall, SchedulerKind, Unsent, Why,
 };
 
 /// Somebody who knows clusters.

@@ -131,7 +131,9 @@ fn result(progress: &Progress) -> Option<String> {
             let each: Vec<String> = refused.iter().map(|(name, why)| format!("{name}: {why}")).collect();
             Some(format!("{} of {asked} refused: {}", refused.len(), each.join("; ")))
         }
-        Progress::Done(Receipt::Fetched { .. } | Receipt::Differs { .. } | Receipt::Saved(_) | Receipt::SavedLog { .. } | Receipt::Noted) => Some("done".into()),
+        Progress::Done(
+            Receipt::Fetched { .. } | Receipt::Differs { .. } | Receipt::Saved(_) | Receipt::SavedLog { .. } | Receipt::Noted,
+        ) => Some("done".into()),
     }
 }
 

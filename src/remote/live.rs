@@ -17,7 +17,8 @@ use futures::stream::{self, BoxStream, StreamExt};
 
 use crate::config::Config;
 use crate::model::{
-    Answer, Chosen, Cluster, ClusterId, Command, Failure, FailureKind, JobDetail, Link, LogPlace, LogSource, Place, Progress, Query, Receipt, Refusals, Scope, Source,
+    Answer, Chosen, Cluster, ClusterId, Command, Failure, FailureKind, JobDetail, Link, LogPlace, LogSource, Place, Progress, Query,
+    Receipt, Refusals, Scope, Source,
 };
 
 use super::Remote;
@@ -151,7 +152,7 @@ impl Inner {
             Query::Outputs { cluster, job } => {
                 let backend = self.directory.backend(&cluster)?;
                 output::all(backend, self.paths.clone(), cluster, job).await.map(Answer::Files)
-            },
+            }
             Query::Glob { place, pattern } => output::globbed(self.host(&place)?, &pattern).await.map(Answer::Files),
             Query::Preview { place, path } => self.host(&place)?.preview(path).await.map(Answer::Preview),
             Query::Audit => Err(Failure::new(FailureKind::Unsupported, "qdeck", "the guard keeps the audit trail")),

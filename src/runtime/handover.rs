@@ -185,7 +185,8 @@ mod tests {
     #[test]
     fn a_draft_is_the_user_s_alone_and_leaves_nothing() {
         use std::os::unix::fs::PermissionsExt as _;
-        let (one, two) = (Draft::new("../a b.sh", &Text::Words("x".into())).unwrap(), Draft::new("../a b.sh", &Text::Words("y".into())).unwrap());
+        let (one, two) =
+            (Draft::new("../a b.sh", &Text::Words("x".into())).unwrap(), Draft::new("../a b.sh", &Text::Words("y".into())).unwrap());
         assert_ne!(one.0, two.0);
         assert_eq!(one.0.parent(), Some(std::env::temp_dir().as_path()));
         assert_eq!(std::fs::metadata(&one.0).unwrap().permissions().mode() & 0o777, 0o600);

@@ -3,9 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod flows;
-mod past;
-mod news;
 mod logs;
+mod news;
+mod past;
 mod screens;
 mod stage;
 mod tidy;

@@ -149,7 +149,9 @@ fn a_job_is_submitted_again_as_it_was_edited_or_not_at_all() {
     assert!(screen.contains("sbatch --nice=3 --chdir=/home/me train.sh 'a b'") && screen.contains("It had to wait"), "{screen}");
     // The script goes to the editor and comes back changed.
     stage.keys("ctrl-o");
-    let Some(Effect::HandOver(HandOver { program: Program::Editor, text: Some((name, Text::Words(text))), .. })) = stage.effects.last().cloned() else {
+    let Some(Effect::HandOver(HandOver { program: Program::Editor, text: Some((name, Text::Words(text))), .. })) =
+        stage.effects.last().cloned()
+    else {
         panic!("{:?}", stage.effects)
     };
     assert_eq!(name, "train.sh");

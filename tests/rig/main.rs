@@ -14,11 +14,11 @@ mod support;
 mod arrays;
 #[cfg(feature = "aws")]
 mod clusters;
+mod exactly_once;
 mod faults;
 mod gridengine;
-mod exactly_once;
-mod news;
 mod logs;
+mod news;
 mod oneshot;
 mod past;
 mod pbs;

@@ -3,7 +3,10 @@
 use super::answers::{self, find, id_of, unknown};
 use super::random::mixed;
 use super::world::{QUEUES, World};
-use crate::model::{Again, Change, ClusterId, Door, Failure, FailureKind, JobDetail, JobId, JobState, JobTable, Origin, Past, Place, Recall, Submission, Tasks, Usage};
+use crate::model::{
+    Again, Change, ClusterId, Door, Failure, FailureKind, JobDetail, JobId, JobState, JobTable, Origin, Past, Place, Recall, Submission,
+    Tasks, Usage,
+};
 
 /// What a job uses, made up from its number, so that it stays the same.
 pub(super) fn examine(world: &World, id: &JobId) -> Result<JobDetail, Failure> {

@@ -92,7 +92,8 @@ impl Head {
 
     fn command(&self, comment: Option<&str>) -> Command {
         let script = self.path("x.sh").display().to_string();
-        let script = ask(&Handing { path: &script, dir: None, args: &[], options: &[], token: "t0123456789", comment, variables: None }).script;
+        let script =
+            ask(&Handing { path: &script, dir: None, args: &[], options: &[], token: "t0123456789", comment, variables: None }).script;
         let mut command = Command::new(self.1);
         command.arg("-c").arg(script).stdin(Stdio::null()).env("T", self.0.path()).env("HOME", self.0.path()).env_remove("XDG_STATE_HOME");
         command.env("PATH", format!("{}:/usr/bin:/bin", self.0.path().display()));
