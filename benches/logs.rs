@@ -10,7 +10,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use qdeck::app::{App, Settings};
-use qdeck::config::{Notify, Refresh};
+use qdeck::config::{LiveTail, Notify, Refresh};
 use qdeck::model::lines::sift::{Stretch, Use};
 use qdeck::model::lines::{Density, Lines, Pattern, Sift, Strand, Weave};
 use qdeck::model::{
@@ -133,6 +133,7 @@ fn frames(c: &mut Criterion, text: &str) {
         theme: Theme::Dark,
         folder: "/".into(),
         log_memory: 256 << 20,
+        live_tail: LiveTail::Never,
         zone: TimeZone::UTC,
     };
     let mut app = App::new(settings, (140, 40));

@@ -83,10 +83,6 @@ fn application(arguments: &Arguments, config: Config, demo: Option<Demo>, runtim
     let keys = KeyMap::with(&config.keys).map_err(|error| color_eyre::eyre::eyre!(error))?;
     let theme = config.theme(std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()));
     let folder = std::env::current_dir().map_or_else(|_| "/".to_owned(), |path| path.display().to_string());
-    let (refresh, notify) = (config.refresh.clone(), config.notify.clone());
-    let read_only = config.read_only || arguments.read_only;
-    let (columns, order) = (config.jobs.columns.clone(), config.jobs.sort);
-    let (memory, live_tail) = (config.logs.memory_mb, config.logs.live_tail);
     // The terminal comes first: the first frame waits for nobody.
     let mut screen = Screen::open()?;
     let _guard = runtime.enter();
@@ -94,17 +90,17 @@ fn application(arguments: &Arguments, config: Config, demo: Option<Demo>, runtim
     let settings = Settings {
         sources,
         cluster: arguments.cluster.clone().or_else(|| is_demo.then(|| "prod".to_owned())),
-        refresh,
-        columns,
-        live_tail,
-        notify,
-        order,
+        read_only: config.read_only || arguments.read_only,
+        log_memory: config.logs.memory_mb << 20,
+        live_tail: config.logs.live_tail,
+        order: config.jobs.sort,
+        columns: config.jobs.columns,
+        refresh: config.refresh,
+        notify: config.notify,
         keys,
         theme,
         folder,
-        log_memory: memory << 20,
         zone: jiff::tz::TimeZone::system(),
-        read_only,
     };
     let app = App::new(settings, screen.size());
     runtime.block_on(async {
