@@ -97,7 +97,7 @@ fn columns_are_kept_in_the_user_s_own_file() {
     term.keys("jjjjjjjjj ");
     term.until("MIN_MEMORY", SOON);
     term.keys("<enter>");
-    term.until("Kept in", SOON);
+    term.until("Saved in", SOON);
     let columns = "[JOBID, NAME, USER, ST, TIME, NODES, \"NODELIST(REASON)\", MIN_MEMORY]";
     assert_eq!(std::fs::read_to_string(&file).unwrap(), format!("{before}jobs:\n  columns: {columns}\n"));
     term.keys("q");

@@ -80,7 +80,7 @@ fn ec2_goes_and_comes_back_while_everything_else_works() {
     let Some(rig) = Rig::start(&[], &[]) else { return };
     let program = Program::new(&rig);
     let term = program.open(&["--cluster", "demo"]);
-    term.until("connected", SOON);
+    term.until("slurm now", SOON);
     rig.ctl(&["moto-stop"]);
     term.until("ec2:DescribeInstances", LATER);
     term.until("demo", SOON);

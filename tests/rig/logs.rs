@@ -651,6 +651,22 @@ mod cloud {
     }
 
     #[test]
+    fn a_cluster_writes_to_the_group_that_its_stack_names() {
+        let Some(rig) = Rig::start(&["--no-slurm"], &[]) else { return };
+        let program = Program::new(&rig);
+        let stack = |group: &str| {
+            let text = serde_json::json!({"name": "demo", "status": "CREATE_COMPLETE", "log_group": group}).to_string();
+            rig.ctl(&["aws", "/stack", &text]);
+            program.command(&["--cluster", "demo", "logs", "slurmctld", "--tail", "1"]).output().unwrap()
+        };
+        // A group of the cluster's own name is there; it is not the one.
+        let out = stack("/aws/parallelcluster/elsewhere");
+        assert!(!out.status.success() && String::from_utf8_lossy(&out.stderr).contains("parallelcluster/elsewhere"), "{out:?}");
+        let out = stack(rig.var("RIG_LOG_GROUP"));
+        assert!(out.status.success() && String::from_utf8_lossy(&out.stdout).contains("slurmctld"), "{out:?}");
+    }
+
+    #[test]
     fn live_tail_is_asked_about_once_with_its_cost() {
         let Some(rig) = Rig::start(&["--no-slurm"], &[]) else { return };
         let program = Program::new(&rig);
@@ -666,7 +682,7 @@ mod cloud {
         term.until("0.01 USD for each minute", SOON);
         assert!(rig.ctl(&["live-tail", "status"]).contains("\"begun\": 0"), "nothing costs before it is allowed");
         term.keys("y");
-        term.until("Live Tail ·", SOON);
+        term.until("· Live Tail", SOON);
         assert!(rig.ctl(&["live-tail", "status"]).contains("\"sessions\": 1"));
         rig.ctl(&["log-put", "slurmctld", "here and now"]);
         term.until("here and now", SOON);

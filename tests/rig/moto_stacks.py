@@ -202,10 +202,12 @@ def set_fleet(name, region, status):
 
 
 def control(path, d):
-    """/stack {name, status, reason}, /event {name, logical, type, status, reason}, /fleet {name, status}; region where it is not the seed's."""
+    """/stack {name, status, reason, log_group}, /event {name, logical, type, status, reason}, /fleet {name, status}; region where it is not the seed's."""
     stacks = get_backend("cloudformation")[ACCOUNT][d["region"]].stacks.values()
     stack = next(s for s in stacks if s.name == d["name"])
     if path == "/stack":
+        if "log_group" in d:
+            stack.resource_map.resolved_parameters["ClusterCWLogGroup"] = d["log_group"]
         stack.status, stack.status_reason = d["status"], d.get("reason")
         stack._add_stack_event(d["status"], d.get("reason"))
     elif path == "/event":

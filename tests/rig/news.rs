@@ -102,8 +102,10 @@ fn what_a_question_is_said_to_cost_is_what_sdiag_counts() {
     program.fail(&["logs", &id]);
     assert_eq!(u32::try_from(calls(&rig) - before).unwrap(), cost(Query::Detail { cluster: cluster.clone(), job: job.clone() }));
     assert_eq!(asked(&["why", &id]), cost(Query::Why { cluster: cluster.clone(), job: job.clone() }));
-    // One that is submitted again, too.
-    assert_eq!(asked(&["rerun", &id, "-o", "-H"]), cost(Query::Again { cluster, job }) + 1);
+    assert_eq!(asked(&["job", &id]), cost(Query::Examine { cluster: cluster.clone(), job: job.clone() }));
+    // One that is submitted again, too: itself, and then where it writes.
+    let where_to = cost(Query::Detail { cluster: cluster.clone(), job: job.clone() });
+    assert_eq!(asked(&["rerun", &id, "-o", "-H"]), cost(Query::Again { cluster, job }) + 1 + where_to);
 }
 
 #[test]

@@ -164,7 +164,7 @@ fn a_job_submitted_again_is_the_same_job() {
         (Some(format!("/home/ec2-user/o {second}.txt").as_str()), Some(format!("/home/ec2-user/e-{second}.txt").as_str()))
     );
     let comment = b["Comment"].as_str().unwrap();
-    assert!(comment.starts_with("hello there qdeck:") && comment.matches("qdeck:").count() == 1, "{comment}");
+    assert!(comment.starts_with("qdeck:") && comment.ends_with(" hello there") && comment.matches("qdeck:").count() == 1, "{comment}");
     // The script is that of the controller, the arguments follow it.
     assert_eq!(program.say(&["script", &second]), program.say(&["script", &first]));
     assert!(b["Command"].as_str().unwrap().ends_with("/same.sh one two"), "{b}");
@@ -294,7 +294,7 @@ fn a_shell_that_cannot_be_had_says_why_and_a_signal_meanwhile_leaves_a_clean_ter
     let Some(rig) = Rig::shared() else { return };
     let program = Program::new(rig);
     let mut term = program.open(&["--cluster", "rig"]);
-    term.until("compute-st", SOON);
+    term.until("2 Nodes ·", SOON);
     // The rig's nodes have no sshd of their own: ssh on the head node says so, in its own words.
     term.keys("2gA");
     term.until("a shell on", SOON);

@@ -248,6 +248,8 @@ fn the_screen_drives_the_wrappers() {
     term.until("beat 5", LATER);
     term.until_screen("the running job's row", SOON, |text| text.lines().any(|line| line.contains("beats") && line.contains("▶ R")));
     term.keys("3<enter>");
+    term.until("In the scheduler's words", SOON);
+    term.keys("<pgdn>");
     term.until("Job_Owner", SOON);
     term.keys("<esc>");
     term.until_gone("Job_Owner", SOON);

@@ -21,7 +21,7 @@ fn the_whole_story() {
     let cluster = if cfg!(feature = "aws") { "demo" } else { "rig" };
     term.until(cluster, SOON);
     term.keys("1g<enter>");
-    term.until("connected", SOON);
+    term.until("slurm now", SOON);
     term.until("No jobs of yours", SOON);
     if cfg!(feature = "aws") {
         term.until("eu-west-1", SOON);

@@ -112,6 +112,8 @@ fn jobs_are_changed_by_their_keys() {
     program.script("trap.sbatch", TRAP);
     let trap = submit(&rig, "-J trap trap.sbatch");
     let later = submit(&rig, &format!("-J later -d afterok:{trap} --wrap 'sleep 1'"));
+    // What runs stands first, and the cursor stays with its job: it must run before anybody looks.
+    becomes(&rig, &trap, "%t", "R");
     let mut term = program.open(&["--cluster", "rig"]);
     term.until("connected", SOON);
     let under = |id: &str, name: &str| {

@@ -25,11 +25,11 @@ pub(in crate::app) struct NodeSheet {
     scroll: Scroll,
 }
 
-/// The signs behind a state, for who meets them for the first time.
+/// The signs behind a state, for who meets them for the first time. No line breaks between a sign and its words.
 const LEGEND: [&str; 3] = [
-    "~ powered down   # starting   % powering down   * no answer",
-    "! powers down after its jobs   @ reboots after them   ^ rebooting",
-    "$ maintenance   - planned for another job   + jobs are ending",
+    "~\u{a0}powered\u{a0}down   #\u{a0}starting   %\u{a0}powering\u{a0}down   *\u{a0}no\u{a0}answer",
+    "!\u{a0}powers\u{a0}down\u{a0}after\u{a0}its\u{a0}jobs   @\u{a0}reboots\u{a0}after\u{a0}them   ^\u{a0}rebooting",
+    "$\u{a0}maintenance   -\u{a0}planned\u{a0}for\u{a0}another\u{a0}job   +\u{a0}jobs\u{a0}are\u{a0}ending",
 ];
 
 impl NodeSheet {

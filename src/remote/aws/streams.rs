@@ -62,8 +62,11 @@ fn made_for(name: &str) -> Option<&str> {
     (minute.len() == 12 && minute.bytes().all(|b| b.is_ascii_digit()) && !cluster.is_empty()).then_some(cluster)
 }
 
-/// The group that a cluster writes to. Where its stack's parameter `ClusterCWLogGroup` is known, that goes before the name.
+/// The group that a cluster writes to: its stack's parameter `ClusterCWLogGroup`, else the newest of its name.
 async fn group(clients: &Clients, cluster: &Cluster) -> Result<String, Failure> {
+    if let Some(group) = &cluster.log_group {
+        return Ok(group.clone());
+    }
     let prefix = format!("{PREFIX}{}-", cluster.name);
     let names: Vec<String> = named(clients, &prefix).await?.into_iter().map(|group| group.name).collect();
     newest(&names, &prefix).ok_or_else(|| {
