@@ -35,6 +35,7 @@ figures: ## what a running qdeck costs
 	cargo build --release $(LEAN)
 	benches/terminal.py --rows JOBID -- $(CARGO_TARGET_DIR)/release/qdeck demo
 	benches/logs.py -- $(CARGO_TARGET_DIR)/release/qdeck
+	benches/opening.py -- $(CARGO_TARGET_DIR)/release/qdeck
 	benches/terminal.py --rows JOBID --type a -- $(CARGO_TARGET_DIR)/release/qdeck demo --jobs 100000 --nodes 1000
 
 deny: ## licences, sources and advisories of dependencies (needs cargo-deny)

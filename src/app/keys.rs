@@ -5,6 +5,7 @@ use super::intent::{Intent, LogWish};
 use super::layout::Pane;
 use super::notices::Notice;
 use super::overlays::{Asking, Confirm, Help, History, LogLine, Messages, Outbox, Palette, Picker, Streams, Together};
+use super::panes::PAUSE;
 use crate::config::LiveTail;
 use crate::model::{Answer, ClusterKind, Command, Door, JobId, LogSource, OutputKind, Query, Scope};
 use crate::protocol::{Action, Area, Chord, Effect, Key, Mouse};
@@ -396,7 +397,8 @@ impl App {
         };
         let source = LogSource::Output { cluster: cluster.clone(), job: job.job_id(), kind };
         let title = format!("{} {} · {}", job.id(), job.name(), kind.word());
-        self.logs.watch(Some(source), title, self.clock.since_start);
+        // A cursor that only passes over a job opens nothing.
+        self.logs.watch(Some(source), title, self.clock.since_start + PAUSE);
         self.aimed = selected;
         self.aimed_kind = kind;
     }

@@ -8,7 +8,7 @@ mod state;
 
 pub(super) use clusters::Clusters;
 pub(super) use jobs::Jobs;
-pub(super) use logs::Logs;
+pub(super) use logs::{Logs, PAUSE};
 pub(super) use nodes::Nodes;
 pub(super) use state::{cluster_sign, job_tone};
 

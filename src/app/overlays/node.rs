@@ -94,7 +94,7 @@ impl NodeSheet {
         let mut out = Vec::new();
         for (label, value, tone) in self.fields(look) {
             for (i, line) in wrapped(&clean(&value), usize::from(room).saturating_sub(12).max(16)).into_iter().enumerate() {
-                out.push((if i == 0 { label } else { "" }, line, tone));
+                out.push((if i == 0 { label } else { "" }, line.replace('\u{a0}', " "), tone));
             }
         }
         out

@@ -24,7 +24,7 @@ use finding::{Filtering, Search};
 use thread::Thread;
 
 /// A cursor that is still moving opens no log: each opening costs the head node a process.
-const PAUSE: Duration = Duration::from_millis(150);
+pub(in crate::app) const PAUSE: Duration = Duration::from_millis(150);
 /// The histogram is counted anew no more often than this.
 const COUNT: Duration = Duration::from_millis(500);
 
@@ -62,8 +62,8 @@ struct View {
 #[derive(Clone, Debug)]
 pub(in crate::app) struct Logs {
     threads: Vec<Thread>,
-    /// When the source was chosen, while it is too early to open it.
-    since: Duration,
+    /// When it may be opened.
+    opens: Duration,
     kind: OutputKind,
     budget: usize,
     zone: i32,
@@ -98,7 +98,7 @@ impl Logs {
         };
         Self {
             threads: Vec::new(),
-            since: Duration::ZERO,
+            opens: Duration::ZERO,
             kind: OutputKind::Stdout,
             budget,
             zone: 0,
@@ -116,8 +116,8 @@ impl Logs {
         }
     }
 
-    /// Shows another log, alone. The same one again changes nothing but its title.
-    pub(in crate::app) fn watch(&mut self, source: Option<LogSource>, title: String, now: Duration) {
+    /// Shows another log, alone, and opens it at that time. The same one again changes nothing but its title.
+    pub(in crate::app) fn watch(&mut self, source: Option<LogSource>, title: String, opens: Duration) {
         if let [thread] = self.threads.as_mut_slice()
             && Some(&thread.source) == source.as_ref()
         {
@@ -127,7 +127,7 @@ impl Logs {
         let (wrap, stamps) = (self.view.wrap, self.view.stamps);
         let fresh = Self::new(self.budget);
         *self = Self {
-            since: now,
+            opens,
             kind: self.kind,
             zone: self.zone,
             now: self.now,
@@ -181,7 +181,7 @@ impl Logs {
 
     /// The questions to keep open: the logs themselves, once the cursor has rested, and what of them is to be read again.
     pub(in crate::app) fn wanted(&self, now: Duration) -> (Vec<&LogSource>, Vec<Query>) {
-        if now < self.since + PAUSE {
+        if now < self.opens {
             return (Vec::new(), Vec::new());
         }
         let asked = self.threads.iter().filter_map(|thread| thread.reading.as_ref().map(|reading| reading.query.clone()));
@@ -191,7 +191,7 @@ impl Logs {
     /// How long until a log may be opened that is not open yet.
     pub(in crate::app) fn rest_of_pause(&self, now: Duration) -> Option<Duration> {
         self.threads.first()?;
-        (self.since + PAUSE).checked_sub(now).filter(|rest| !rest.is_zero())
+        self.opens.checked_sub(now).filter(|rest| !rest.is_zero())
     }
 
     pub(in crate::app) fn kind(&self) -> OutputKind {

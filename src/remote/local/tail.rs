@@ -17,10 +17,11 @@ use crate::model::{Failure, FailureKind, LogEvent, LogStart};
 use crate::remote::tail::{MEMORY, Memory, Opened};
 
 const CHUNK: u64 = 256 * 1024;
-const SOON: Duration = Duration::from_millis(50);
+/// About a frame: who writes fast is seen to move.
+const SOON: Duration = Duration::from_millis(15);
 const LATER: Duration = Duration::from_millis(250);
 
-/// Follows `path`; looks each 50 ms while it grows, easing to 250 ms when it does not.
+/// Follows `path`; looks each 15 ms while it grows, easing to 250 ms when it does not.
 pub(super) fn follow(path: String, start: LogStart, opened: Opened) -> BoxStream<'static, Result<LogEvent, Failure>> {
     let state = Some((Tail { opened, ..Tail::new(PathBuf::from(path), start) }, SOON));
     stream::unfold(state, |state| async move {

@@ -84,7 +84,10 @@ impl Logs {
             let all: u64 = self.threads.iter().map(|t| (t.lines.end() - t.lines.first()).unsigned_abs()).sum();
             return format!("{} of {} lines", thousands(weave.len() as u64), thousands(all));
         }
-        format!("{} lines", thousands(weave.len() as u64))
+        match weave.len() {
+            1 => "1 line".to_owned(),
+            n => format!("{} lines", thousands(n as u64)),
+        }
     }
 
     fn state(&self, look: &Look<'_>) -> Words {
