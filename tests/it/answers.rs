@@ -40,8 +40,11 @@ fn fixtures(folders: &[&str]) -> Vec<Vec<u8>> {
     files.into_iter().filter(|path| path.extension().is_some_and(|e| e != "md")).map(|path| fs::read(path).unwrap()).collect()
 }
 
-/// The drivers, one for each dialect, with the answers that are theirs.
-fn drivers() -> Vec<(Box<dyn Scheduler>, Vec<Vec<u8>>)> {
+/// A driver with the answers that are its own.
+type Driver = (Box<dyn Scheduler>, Vec<Vec<u8>>);
+
+/// The drivers, one for each dialect.
+fn drivers() -> Vec<Driver> {
     let slurm = fixtures(&["slurm-22.05", "slurm-23.11", "slurm-24.05", "slurm-25.11"]);
     let pbs = fixtures(&["openpbs-23", "torque-wrappers-22.05"]);
     let mut all = vec![
