@@ -38,7 +38,10 @@ figures: ## what a running qdeck costs
 	benches/opening.py -- $(CARGO_TARGET_DIR)/release/qdeck
 	benches/terminal.py --rows JOBID --type a -- $(CARGO_TARGET_DIR)/release/qdeck demo --jobs 100000 --nodes 1000
 
+fuzz: ## every reader of what others write, 20 s each (needs cargo-fuzz): tests/fuzz/run 600 slurm runs one for longer
+	tests/fuzz/run
+
 deny: ## licences, sources and advisories of dependencies (needs cargo-deny)
 	cargo deny check
 
-.PHONY: help test tools lint docs fast rig-install rig bench figures deny
+.PHONY: help test tools lint docs fast rig-install rig bench figures fuzz deny

@@ -15,6 +15,8 @@ mod reasons;
 mod submit;
 mod time;
 mod usage;
+#[cfg(test)]
+mod versions;
 mod why;
 
 use std::collections::hash_map::RandomState;

@@ -44,20 +44,72 @@ fn last<'a>(record: &'a str, key: &str, next: &[&str]) -> Option<&'a str> {
     Some(&rest[..end]).filter(|value| !matches!(*value, "" | "(null)"))
 }
 
+/// What may stand after the last path, from 22.05 to 25.11.
+const AFTER_STDOUT: [&str; 20] = [
+    " Power=",
+    " NtasksPerTRES",
+    " TresPer",
+    " MailUser=",
+    " SubmitLine=",
+    " SegmentSize=",
+    " Switches=",
+    " BurstBuffer",
+    " CPU_min_freq",
+    " CPU_max_freq",
+    " CPU_freq",
+    " Gres",
+    " KillOnInvalidDependent=",
+    " SpreadJob=",
+    " OOMKillStep=",
+    " CpusPerTres=",
+    " MemPerTres=",
+    " TresBind=",
+    " TresFreq=",
+    " Container=",
+];
+
+/// Where a record's owner begins. What the owner wrote, before it or after it, may only look like that in part.
+fn owner(record: &str) -> Option<usize> {
+    let is_owner = |at: &usize| {
+        let mut words = record[*at..].split(' ').skip(1);
+        let named = |word: Option<&str>, key: &str| word.is_some_and(|word| word.starts_with(key) && word.ends_with(')'));
+        named(words.next(), "UserId=") && named(words.next(), "GroupId=") && words.next().is_some_and(|word| word.starts_with("MCS_label="))
+    };
+    record.rmatch_indices(" UserId=").map(|(at, _)| at).find(is_owner)
+}
+
+/// Divides what Slurm prints between a name and its owner from the name: the parts of a heterogeneous job, and since 25.11 the job's
+/// universal id.
+fn between<'a>(name: &'a str, head: &str) -> (&'a str, &'a str) {
+    let is_list = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || b"-,[]".contains(&b));
+    let is_id = |text: &str| text.len() > 8 && text.starts_with('s') && text.bytes().all(|b| b.is_ascii_alphanumeric());
+    let without = |from: usize, key: &str, is: &dyn Fn(&str) -> bool| {
+        name[..from].rfind(key).filter(|at| is(&name[at + key.len()..from])).unwrap_or(from)
+    };
+    let mut end = name.len();
+    if head.contains(" HetJobId=") {
+        end = without(end, " HetJobIdSet=", &is_list);
+    }
+    end = without(end, " SLUID=", &is_id);
+    (&name[..end], &name[end..])
+}
+
 fn detail(record: &str, wanted: &JobId) -> JobDetail {
     // The name reaches up to the last UserId: before that, it may hold what looks like other keys.
-    let (head, name, tail) = match (record.find(" JobName="), record.rfind(" UserId=")) {
+    let (head, name, tail) = match (record.find(" JobName="), owner(record)) {
         (Some(from), Some(to)) if from < to => (&record[..from], &record[from + 9..to], &record[to..]),
         _ => (record, "", ""),
     };
+    let (name, between) = between(name, head);
     let field = |key: &str| after(tail, key).and_then(|rest| rest.split(' ').next()).filter(|v| !matches!(*v, "(null)" | "N/A"));
     let state = field(" JobState=").map_or(JobState::Unknown, JobState::read);
     let path = |key: &str, next: &[&str]| last(tail, key, next).filter(|p| p.starts_with('/') && !p.contains(NO_TASK)).map(str::to_owned);
-    let work_dir = path(" WorkDir=", &[" AdminComment=", " SystemComment=", " Comment=", " StdErr="]);
+    let work_dir = path(" WorkDir=", &[" AdminComment=", " SystemComment=", " Comment=", " Extra=", " StdErr="]);
     let stderr = path(" StdErr=", &[" StdIn="]);
-    let stdout = path(" StdOut=", &[" Power=", " NtasksPerTRES:", " TresPer", " MailUser=", " SubmitLine="]);
+    let stdout = path(" StdOut=", &AFTER_STDOUT);
     let mut fields = pairs(head);
     fields.push(("JobName".into(), name.to_owned()));
+    fields.extend(pairs(between));
     fields.extend(pairs(tail));
     fields.retain(|(_, value)| !matches!(value.as_str(), "" | "(null)" | "N/A"));
     JobDetail {
@@ -126,6 +178,24 @@ mod tests {
             String::from_utf8_lossy(LONG).replace("JobName=long", "JobName=x UserId=root(0) JobState=FAILED StdOut=/etc/passwd\nJobId=9 y");
         let detail = read(text.as_bytes(), &JobId::new("1")).unwrap();
         assert_eq!((detail.state, detail.stdout.as_deref()), (JobState::Running, Some("/home/ec2-user/long-1.out")));
+    }
+
+    #[test]
+    fn what_stands_between_a_name_and_its_owner_is_no_part_of_it() {
+        let text = String::from_utf8_lossy(LONG);
+        let name = |text: &str| read(text.as_bytes(), &JobId::new("1")).unwrap().field("JobName").unwrap().to_owned();
+        let newer = text.replace("JobName=long ", "JobName=long x SLUID=sDHZHQ4ZRR8W00 ");
+        assert_eq!(name(&newer), "long x");
+        let parts = text.replace("JobName=long ", "HetJobId=1 HetJobOffset=0 JobName=long x SLUID=sDHZHQ4ZRR8W00 HetJobIdSet=1-3,7 ");
+        assert_eq!(name(&parts), "long x");
+        assert_eq!(name(&text.replace("JobName=long ", "JobName=a SLUID=b HetJobIdSet=1 ")), "a SLUID=b HetJobIdSet=1");
+        let line = text
+            .replace("WorkDir=", "SubmitLine=sbatch --comment= UserId=me a.sh WorkDir=")
+            .replace(" StdErr=", " Extra=x UserId=y StdErr=");
+        let detail = read(line.as_bytes(), &JobId::new("1")).unwrap();
+        assert_eq!((detail.field("JobName"), detail.work_dir.as_deref()), (Some("long"), Some("/home/ec2-user")));
+        let more = text.replace("Power=", "OOMKillStep=0 TresPerTask=cpu=1");
+        assert_eq!(read(more.as_bytes(), &JobId::new("1")).unwrap().stdout.as_deref(), Some("/home/ec2-user/long-1.out"));
     }
 
     proptest! {

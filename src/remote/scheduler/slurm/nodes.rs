@@ -47,21 +47,50 @@ fn node(line: &str) -> Option<Node> {
     node.address = value(line, " NodeAddr=").filter(|address| *address != name).map(str::to_owned);
     node.instance_id = value(line, " InstanceId=").map(str::to_owned);
     node.instance_type = value(line, " InstanceType=").map(str::to_owned);
-    if let Some(at) = line.find(" Reason=") {
-        let text = line[at + 8..].trim();
-        let (reason, by) = text.rsplit_once(" [").unwrap_or((text, ""));
-        node.reason = Some(reason.to_owned());
-        node.reason_plain = capacity::plain(reason);
-        if let Some((who, at)) = by.trim_end_matches(']').rsplit_once('@') {
-            node.reason_by = Some(who.to_owned()).filter(|who| !who.is_empty());
-            node.reason_since = epoch(at).and_then(|s| Timestamp::from_second(s).ok());
-        }
+    if let Some(given) = reason(line) {
+        node.reason_plain = capacity::plain(&given.text);
+        node.reason_by = given.by.filter(|who| !who.is_empty());
+        node.reason_since = given.since;
         // Of a fleet that was stopped all nodes are down, and by design: nobody has to look at each of them.
-        if node.phase == NodePhase::Down && reason == "inactive partition" {
+        if node.phase == NodePhase::Down && given.text == "inactive partition" {
             node.phase = NodePhase::PoweredDown;
         }
+        node.reason = Some(given.text);
     }
     Some(node)
+}
+
+/// What Slurm prints after a reason since 23.02. A comment is free text: the instance stands after it.
+const LATER: [&str; 8] =
+    [" Comment=", " Extra=", " InstanceId=", " InstanceType=", " ReservationName=", " TLSCertTokenSet=", " Topology=", " Parameters="];
+
+/// Why a node is not in service, who said so, and when.
+struct Given {
+    text: String,
+    by: Option<String>,
+    since: Option<Timestamp>,
+}
+
+/// `Reason=text [who@when]`; further lines of the text come after that.
+fn reason(line: &str) -> Option<Given> {
+    let text = &line[line.find(" Reason=")? + 8..];
+    let signed = text.match_indices(" [").find_map(|(at, _)| {
+        let (sign, rest) = text[at + 2..].split_once(']')?;
+        let (who, when) = sign.rsplit_once('@')?;
+        Some((&text[..at], who, Timestamp::from_second(epoch(when)?).ok()?, rest))
+    });
+    let until = |text: &str| {
+        let end = LATER.iter().filter_map(|key| text.find(key)).min().unwrap_or(text.len());
+        text[..end].split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    Some(match signed {
+        Some((head, who, when, rest)) => {
+            let rest = until(rest);
+            let text = if rest.is_empty() { head.trim().to_owned() } else { format!("{} {rest}", head.trim()) };
+            Given { text, by: Some(who.to_owned()), since: Some(when) }
+        }
+        None => Given { text: until(text), by: None, since: None },
+    })
 }
 
 /// `gpu:a100:3(IDX:0-2),gpu:t4:0(IDX:N/A)` without the indices.
@@ -263,9 +292,23 @@ mod tests {
         assert_eq!((late.phase, late.reason_by.as_deref()), (NodePhase::Down, Some("slurm")));
     }
 
+    #[test]
+    fn what_newer_versions_print_after_a_reason_is_no_part_of_it() {
+        let read = |line: &str| read(line.as_bytes()).nodes.remove(0);
+        let sign = "[root@2026-11-24T12:05:43]";
+        let node = read(&format!("NodeName=a State=DOWN Reason=disk [sda] {sign} Comment=at 7 [x@y] InstanceId=i-1 InstanceType=c5.large"));
+        assert_eq!((node.reason.as_deref(), node.reason_by.as_deref()), (Some("disk [sda]"), Some("root")));
+        assert_eq!(node.reason_since.unwrap().to_string(), "2026-11-24T12:05:43Z");
+        assert_eq!((node.instance_id.as_deref(), node.instance_type.as_deref()), (Some("i-1"), Some("c5.large")));
+        let long = read(&format!("NodeName=a State=DOWN Reason=first {sign}         second line Topology=default:s1"));
+        assert_eq!(long.reason.as_deref(), Some("first second line"));
+        let bare = read("NodeName=a State=DOWN Reason=not signed Extra={\"a\":1}");
+        assert_eq!((bare.reason.as_deref(), bare.reason_by, bare.reason_since), (Some("not signed"), None, None));
+    }
+
     proptest! {
         #[test]
-        fn any_bytes_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..400), text in "(NodeName=a )?( ?(State|Reason|CPUTot|NodeAddr)=[^\n]{0,9})*") {
+        fn any_bytes_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..400), text in "(NodeName=a )?( ?(State|Reason|CPUTot|NodeAddr|Comment)=[^\n]{0,9})*") {
             read(&bytes);
             read(text.as_bytes());
         }

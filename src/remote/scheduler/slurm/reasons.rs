@@ -16,7 +16,7 @@ const OWNER: &str = "Change the job, or cancel it and submit it again.";
 const ADMIN: &str = "Only the cluster's administrator can change that.";
 
 /// Reasons that are no limits: word, why, what to do.
-const WORDS: [(&str, &str, &str); 63] = [
+const WORDS: [(&str, &str, &str); 65] = [
     ("None", "Slurm has not looked at it yet.", WAIT),
     ("Priority", "Jobs with a higher priority wait in the same partition.", WAIT),
     (
@@ -91,6 +91,8 @@ const WORDS: [(&str, &str, &str); 63] = [
     ("BurstBufferResources", "The burst buffer has no room.", WAIT),
     ("BurstBufferStageIn", "Its data are being staged into the burst buffer.", WAIT),
     ("BurstBufferOperation", "An operation on its burst buffer failed.", OWNER),
+    ("PowerNotAvail", "The cluster has no more electrical power to give.", "It starts when other jobs have ended."),
+    ("PowerReserved", "Electrical power is reserved for another job.", "It starts when that reservation is over."),
     ("FrontEndDown", "The front-end node is down.", ADMIN),
     ("FedJobLock", "It waits for the federation's lock.", WAIT),
     ("FederationJobLock", "It waits for the federation's lock.", WAIT),
@@ -313,7 +315,7 @@ mod tests {
         MaxCpuRunMinsPerAccount MaxEnergyRunMinsPerAccount MaxGRESRunMinsPerAccount MaxNodeRunMinsPerAccount MaxLicenseRunMinsPerAccount \
         MaxMemoryRunMinsPerAccount MaxUnknownRunMinsPerAccount MaxBBRunMinsPerUser MaxBillingRunMinsPerUser MaxCpuRunMinsPerUser \
         MaxEnergyRunMinsPerUser MaxGRESRunMinsPerUser MaxNodeRunMinsPerUser MaxLicenseRunMinsPerUser MaxMemoryRunMinsPerUser MaxUnknownRunMinsPerUser \
-        MaxPoweredUpNodes MpiPortsBusy FrontEndDown WaitingForScheduling AssociationJobLimit MaxQOSJobsPerUser";
+        MaxPoweredUpNodes MpiPortsBusy FrontEndDown PowerNotAvail PowerReserved WaitingForScheduling AssociationJobLimit MaxQOSJobsPerUser";
 
     #[test]
     fn every_reason_of_every_version_has_words_of_its_own() {

@@ -54,8 +54,8 @@ fn running(job: &JobDetail, text: &str) -> Usage {
     for fields in lines(text) {
         let [_, average, rss, tasks, tres, total] = fields.as_slice() else { continue };
         let tasks: u64 = tasks.parse().unwrap_or(1);
-        let time = tres_of(total, "cpu").and_then(seconds).or_else(|| seconds(average).map(|s| s * tasks));
-        let memory = tres_of(total, "mem").and_then(bytes).or_else(|| bytes(rss).map(|b| b * tasks));
+        let time = tres_of(total, "cpu").and_then(seconds).or_else(|| seconds(average)?.checked_mul(tasks));
+        let memory = tres_of(total, "mem").and_then(bytes).or_else(|| bytes(rss).and_then(|b| b.checked_mul(tasks)));
         usage.cpu_time = sum(usage.cpu_time, time);
         usage.memory = usage.memory.max(memory);
         usage.gpu = usage.gpu.max(tres_of(tres, "gres/gpuutil").and_then(|n| n.parse().ok()));
@@ -90,7 +90,7 @@ fn ended(text: &str) -> Usage {
         let [id, elapsed, cpus, total, rss, tasks, asked, tres, used, nodes] = fields.as_slice() else { continue };
         if id.contains('.') {
             let tasks: u64 = tasks.parse().unwrap_or(1);
-            usage.memory = usage.memory.max(bytes(rss).map(|b| b * tasks));
+            usage.memory = usage.memory.max(bytes(rss).and_then(|b| b.checked_mul(tasks)));
             usage.gpu = usage.gpu.max(tres_of(used, "gres/gpuutil").and_then(|n| n.parse().ok()));
             continue;
         }
@@ -213,6 +213,12 @@ mod tests {
         fn any_figures_are_survived(text in "([0-9|:.-]|[KMGTnc]|cpu=|mem=|,|\n|[^|]{0,4})*") {
             let (_, _) = (ended(&text), examined(LONG, &text));
             let (_, _) = (seconds(&text), bytes(&text));
+        }
+
+        #[test]
+        fn no_figure_is_too_large(average in 0..u64::MAX, rss in "[1-9][0-9]{0,30}[KMGT]?", tasks in any::<u64>()) {
+            let step = format!("1.0|{average}:00|{rss}|{tasks}||\n");
+            let (_, _) = (examined(LONG, &step), ended(&format!("1.0|1|1|1:0|{rss}|{tasks}||||1")));
         }
     }
 }
