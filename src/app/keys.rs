@@ -14,8 +14,12 @@ use crate::ui::Field;
 impl App {
     pub(super) fn pressed(&mut self, chord: Chord) -> Vec<Intent> {
         if let Some(mut overlay) = self.overlays.pop() {
-            let action = self.settings.keys.action(overlay.areas(), chord);
-            let intents = overlay.press(chord, action, &self.look());
+            let (areas, leaves) = (overlay.areas(), chord.key == Key::Esc || chord.key == Key::Char('c') && chord.ctrl);
+            let intents = if areas.is_empty() && leaves {
+                overlay.leave()
+            } else {
+                overlay.press(chord, self.settings.keys.action(areas, chord), &self.look())
+            };
             self.overlays.push(overlay);
             return intents;
         }

@@ -71,6 +71,11 @@ pub(super) trait Overlay: std::fmt::Debug + Send {
         &[Area::List]
     }
 
+    /// Esc or Ctrl-C, where everything typed is text.
+    fn leave(&mut self) -> Vec<Intent> {
+        vec![Intent::Close]
+    }
+
     /// A key, and what it means in this overlay's areas.
     fn press(&mut self, chord: Chord, action: Option<Action>, look: &Look<'_>) -> Vec<Intent>;
 

@@ -661,7 +661,10 @@ mod cloud {
         };
         // A group of the cluster's own name is there; it is not the one.
         let out = stack("/aws/parallelcluster/elsewhere");
-        assert!(!out.status.success() && String::from_utf8_lossy(&out.stderr).contains("parallelcluster/elsewhere"), "{out:?}");
+        assert!(
+            !out.status.success() && String::from_utf8_lossy(&out.stderr).contains("/aws/parallelcluster/elsewhere: ResourceNotFound"),
+            "{out:?}"
+        );
         let out = stack(rig.var("RIG_LOG_GROUP"));
         assert!(out.status.success() && String::from_utf8_lossy(&out.stdout).contains("slurmctld"), "{out:?}");
     }

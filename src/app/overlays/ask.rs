@@ -80,8 +80,6 @@ impl Overlay for Ask {
 
     fn press(&mut self, chord: Chord, _action: Option<Action>, _look: &Look<'_>) -> Vec<Intent> {
         match chord.key {
-            Key::Esc => return vec![Intent::Close],
-            Key::Char('c') if chord.ctrl => return vec![Intent::Close],
             Key::Enter => match self.then.run(self.field.text()) {
                 Ok(run) => return vec![Intent::Close, run],
                 Err(wrong) => self.wrong = wrong,

@@ -61,8 +61,6 @@ impl Overlay for FailedForm {
 
     fn press(&mut self, chord: Chord, _action: Option<Action>, _look: &Look<'_>) -> Vec<Intent> {
         match chord.key {
-            Key::Esc => return vec![Intent::Close],
-            Key::Char('c') if chord.ctrl => return vec![Intent::Close],
             Key::Enter if numbers(self.field.text()).is_some() => return self.send(),
             Key::Tab => {
                 let again = Again { submission: self.again.only(self.field.text().trim()), ..self.again.clone() };

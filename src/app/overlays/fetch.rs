@@ -40,8 +40,6 @@ impl Overlay for FetchForm {
 
     fn press(&mut self, chord: Chord, _action: Option<Action>, _look: &Look<'_>) -> Vec<Intent> {
         match chord.key {
-            Key::Esc => return vec![Intent::Close],
-            Key::Char('c') if chord.ctrl => return vec![Intent::Close],
             Key::Tab | Key::BackTab => self.work_dir = !self.work_dir,
             Key::Enter => {
                 let fetch = Fetch {

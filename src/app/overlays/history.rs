@@ -153,12 +153,16 @@ impl Overlay for History {
         if self.typing { &[] } else { &[Area::Jobs, Area::List] }
     }
 
+    fn leave(&mut self) -> Vec<Intent> {
+        (self.typing, self.field) = (false, Field::default());
+        self.sift();
+        Vec::new()
+    }
+
     fn press(&mut self, chord: Chord, action: Option<Action>, look: &Look<'_>) -> Vec<Intent> {
         if self.typing {
             match chord.key {
                 Key::Enter | Key::Down => self.typing = false,
-                Key::Esc => (self.typing, self.field) = (false, Field::default()),
-                Key::Char('c') if chord.ctrl => (self.typing, self.field) = (false, Field::default()),
                 _ => {
                     self.field.press(chord);
                 }

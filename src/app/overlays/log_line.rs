@@ -87,11 +87,15 @@ impl Overlay for LogLine {
         &[]
     }
 
+    fn leave(&mut self) -> Vec<Intent> {
+        match &mut self.what {
+            For::Filter { before } => vec![Intent::Close, Intent::Logs(LogWish::Keep(std::mem::take(before)))],
+            For::Place | For::Word | For::File { .. } => vec![Intent::Close],
+        }
+    }
+
     fn press(&mut self, chord: Chord, _action: Option<Action>, _look: &Look<'_>) -> Vec<Intent> {
-        let close = chord.key == Key::Esc || chord.key == Key::Char('c') && chord.ctrl;
         match (&mut self.what, chord.key) {
-            (For::Filter { before }, _) if close => vec![Intent::Close, Intent::Logs(LogWish::Keep(std::mem::take(before)))],
-            _ if close => vec![Intent::Close],
             (For::Place | For::File { .. }, Key::Enter) if self.field.text().trim().is_empty() => vec![Intent::Close],
             (For::Filter { .. } | For::Place | For::Word | For::File { .. }, Key::Enter) => vec![Intent::Close, Intent::Logs(self.wish())],
             (For::File { whole: Some(whole) }, Key::Tab | Key::BackTab) => {

@@ -41,8 +41,6 @@ impl Overlay for Palette {
     fn press(&mut self, chord: Chord, _action: Option<Action>, look: &Look<'_>) -> Vec<Intent> {
         let found = self.found(look);
         match chord.key {
-            Key::Esc => return vec![Intent::Close],
-            Key::Char('c') if chord.ctrl => return vec![Intent::Close],
             Key::Enter => {
                 let chosen = found.get(self.cursor.index).map(|row| Intent::Do(row.action));
                 return std::iter::once(Intent::Close).chain(chosen).collect();

@@ -142,12 +142,18 @@ impl Overlay for Picker {
         if self.typing.is_some() { &[] } else { &[Area::Picker, Area::List] }
     }
 
+    fn leave(&mut self) -> Vec<Intent> {
+        self.typing = None;
+        self.sides[self.at].filter.clear();
+        self.sides[self.at].cursor = Cursor::default();
+        Vec::new()
+    }
+
     fn press(&mut self, chord: Chord, action: Option<Action>, _look: &Look<'_>) -> Vec<Intent> {
         if let Some(field) = &mut self.typing {
             match chord.key {
-                Key::Enter | Key::Esc => {
-                    let text = if chord.key == Key::Enter { field.text().to_owned() } else { String::new() };
-                    self.sides[self.at].filter = text;
+                Key::Enter => {
+                    self.sides[self.at].filter = field.text().to_owned();
                     self.typing = None;
                 }
                 _ => {

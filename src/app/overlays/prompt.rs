@@ -33,10 +33,12 @@ impl Overlay for PromptForm {
         &[]
     }
 
+    fn leave(&mut self) -> Vec<Intent> {
+        self.reply(None)
+    }
+
     fn press(&mut self, chord: Chord, _action: Option<Action>, _look: &Look<'_>) -> Vec<Intent> {
         match chord.key {
-            Key::Esc => self.reply(None),
-            Key::Char('c') if chord.ctrl => self.reply(None),
             Key::Enter => self.reply(Some(self.field.text().to_owned())),
             _ => {
                 self.field.press(chord);

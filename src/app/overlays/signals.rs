@@ -78,8 +78,6 @@ impl Overlay for Signals {
     fn press(&mut self, chord: Chord, _action: Option<Action>, _look: &Look<'_>) -> Vec<Intent> {
         let len = self.found().len();
         match chord.key {
-            Key::Esc => return vec![Intent::Close],
-            Key::Char('c') if chord.ctrl => return vec![Intent::Close],
             Key::Enter => return self.send(),
             Key::Up => self.cursor.go(self.cursor.index.saturating_sub(1), len, SIGNALS.len()),
             Key::Down | Key::Tab => self.cursor.go(self.cursor.index + 1, len, SIGNALS.len()),

@@ -221,15 +221,18 @@ impl Overlay for Streams {
         &[]
     }
 
+    fn leave(&mut self) -> Vec<Intent> {
+        match self.page {
+            Page::Own => return vec![Intent::Close],
+            Page::Groups => self.turn(Page::Own),
+            Page::Of(..) => self.turn(Page::Groups),
+        }
+        Vec::new()
+    }
+
     fn press(&mut self, chord: Chord, _action: Option<Action>, look: &Look<'_>) -> Vec<Intent> {
         let rows = self.rows(look);
         match chord.key {
-            Key::Esc if self.page != Page::Own => {
-                let back = if self.page == Page::Groups { Page::Own } else { Page::Groups };
-                self.turn(back);
-            }
-            Key::Esc => return vec![Intent::Close],
-            Key::Char('c') if chord.ctrl => return vec![Intent::Close],
             Key::Tab | Key::BackTab => {
                 let other = if self.page == Page::Own { Page::Groups } else { Page::Own };
                 self.turn(other);

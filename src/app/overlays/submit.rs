@@ -133,8 +133,6 @@ impl Overlay for SubmitForm {
 
     fn press(&mut self, chord: Chord, _action: Option<Action>, _look: &Look<'_>) -> Vec<Intent> {
         match chord.key {
-            Key::Esc => return vec![Intent::Close],
-            Key::Char('c') if chord.ctrl => return vec![Intent::Close],
             Key::Enter => return self.send(),
             Key::Char('o') if chord.ctrl => return self.edit(),
             Key::Tab | Key::Down => self.at = (self.at + 1) % LABELS.len(),

@@ -100,8 +100,6 @@ impl Overlay for Together {
     fn press(&mut self, chord: Chord, _action: Option<Action>, look: &Look<'_>) -> Vec<Intent> {
         let offers = self.offers(look);
         match chord.key {
-            Key::Esc => return vec![Intent::Close],
-            Key::Char('c') if chord.ctrl => return vec![Intent::Close],
             Key::Char(' ') => {
                 if let Some(offer) = offers.get(self.cursor.index) {
                     self.turn(offer);

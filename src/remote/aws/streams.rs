@@ -123,7 +123,11 @@ impl Reading {
             None => self.group.insert(group(&clients, &self.cluster).await?).clone(),
         };
         let describe = |token: Option<String>| clients.logs.describe_log_streams().log_group_name(&group).limit(50).set_next_token(token);
-        let fail = |error| trouble::failure(&clients, "logs:DescribeLogStreams", &error);
+        let fail = |error| {
+            let failure = trouble::failure(&clients, "logs:DescribeLogStreams", &error);
+            let what = if failure.kind == FailureKind::NotFound { format!("{group}: {}", failure.what) } else { failure.what };
+            Failure { what, ..failure }
+        };
         let mut token = match std::mem::replace(&mut self.step, Step::Over) {
             Step::Head => {
                 self.step = Step::Page(None);
