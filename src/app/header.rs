@@ -54,6 +54,9 @@ impl App {
                 }
             }
         }
+        if let Some(burn) = look.costs.all().brief() {
+            right.push(vec![(burn, look.style(Tone::Plain))]);
+        }
         if let (Some(rate), Some(scheduler)) = (self.calls.rate(), self.counted()) {
             // What is counted: with Slurm what slurmctld counts itself, with others the commands that ask.
             let unit = if scheduler == SchedulerKind::Slurm { "RPC/min" } else { "calls/min" };

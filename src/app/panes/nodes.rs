@@ -116,6 +116,10 @@ impl Nodes {
                     text.push(' ');
                 }
                 text.push_str(&node.partitions.join(" "));
+                for alert in &node.alerts {
+                    text.push(' ');
+                    text.push_str(alert.brief());
+                }
                 if !filter.matches(&text) {
                     continue;
                 }
@@ -184,7 +188,8 @@ impl Nodes {
             Action::Open => {
                 let Some(node) = self.selected() else { return Vec::new() };
                 let (jobs, all) = self.jobs_on(&[node]);
-                vec![Intent::Open(Box::new(NodeSheet::new(node, &jobs, all)))]
+                let unchecked = self.table.as_ref().and_then(|table| table.unchecked.clone());
+                vec![Intent::Open(Box::new(NodeSheet::new(node, &jobs, all).unchecked(unchecked)))]
             }
             Action::Copy => {
                 let names: Vec<&str> = self.targets().iter().map(|node| node.name.as_str()).collect();
@@ -248,6 +253,11 @@ impl Nodes {
             ];
             for (n, word, tone) in counted.into_iter().filter(|(n, ..)| *n > 0) {
                 title.push((format!(" · {n} {word}"), look.style(tone)));
+            }
+            let idle = look.active.and_then(|cluster| look.costs.idle(cluster));
+            if let Some(brief) = idle.and_then(crate::model::Burn::brief) {
+                let n = idle.map_or(0, crate::model::Burn::machines);
+                title.push((format!(" · {n} idle {brief}"), look.style(Tone::Waits)));
             }
         }
         title

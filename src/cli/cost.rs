@@ -1,0 +1,203 @@
+//! What clusters cost now, and have cost as far as it was recorded: estimates, with what they assume.
+
+use std::io::Write as _;
+
+use serde_json::{Value, json};
+
+use super::{choose, print};
+use crate::model::cost::day;
+use crate::model::{Answer, Burn, Cluster, ClusterId, ClusterKind, Failure, FailureKind, Machines, Prices, Query, Source, Trail, Window};
+use crate::remote::Remote;
+
+/// All clusters, or one in detail.
+pub(super) async fn cost(json: bool, remote: &dyn Remote, sources: &[Source], wanted: Option<&str>) -> Result<(), Failure> {
+    let (clusters, failures) = choose::clusters(remote, sources).await;
+    let one = match wanted {
+        Some(name) => Some(named(remote, sources, &clusters, name).await?),
+        None => None,
+    };
+    let Answer::Prices(prices) = remote.ask(Query::Prices).await? else { return Ok(()) };
+    let known = match &one {
+        Some(cluster) => single(json, remote, cluster, &prices).await?,
+        None => all(json, remote, &clusters, &prices).await?,
+    };
+    for failure in failures.iter().filter(|_| one.is_none()) {
+        let _ = writeln!(std::io::stderr(), "qdeck: {failure}");
+    }
+    match prices.trouble.clone() {
+        Some(failure) if known => {
+            let _ = writeln!(std::io::stderr(), "qdeck: some prices are old or not known: {failure}");
+            Ok(())
+        }
+        Some(failure) => Err(failure),
+        None => failures.into_iter().next().filter(|_| one.is_none()).map_or(Ok(()), Err),
+    }
+}
+
+async fn named(remote: &dyn Remote, sources: &[Source], clusters: &[Cluster], name: &str) -> Result<Cluster, Failure> {
+    let id = choose::cluster(remote, sources, Some(name)).await?;
+    let fits = |cluster: &&Cluster| cluster.id == id;
+    let found = clusters.iter().find(fits).cloned();
+    let found = match found {
+        Some(found) => Some(found),
+        // It was found in a region that nobody named.
+        None => match remote.ask(Query::Locate(id.name().to_owned())).await? {
+            Answer::Clusters(found) => found.into_iter().find(|cluster| cluster.id == id),
+            _ => None,
+        },
+    };
+    let is_aws = |cluster: &Cluster| cluster.kind == ClusterKind::ParallelCluster;
+    found.filter(is_aws).ok_or_else(|| {
+        Failure::new(FailureKind::Unsupported, id.as_str(), "what its machines cost is not known: it is none of AWS's")
+            .hint("`qdeck cost` without a name lists the clusters whose cost can be told.")
+    })
+}
+
+/// What was recorded of a cluster; nothing where that cannot be read.
+async fn trail(remote: &dyn Remote, cluster: &ClusterId) -> Option<std::sync::Arc<Trail>> {
+    match remote.ask(Query::Trail { cluster: cluster.clone(), window: Window::Day }).await {
+        Ok(Answer::Trail(trail)) => Some(trail),
+        _ => None,
+    }
+}
+
+/// Gives whether any price is known, or none is needed.
+async fn all(json: bool, remote: &dyn Remote, clusters: &[Cluster], prices: &Prices) -> Result<bool, Failure> {
+    let mut sum = Burn::default();
+    let (mut rows, mut values) = (Vec::new(), Vec::new());
+    for cluster in clusters.iter().filter(|cluster| cluster.kind == ClusterKind::ParallelCluster) {
+        let burn = Burn::of(&cluster.machines, cluster.region.as_deref(), prices);
+        let today = trail(remote, &cluster.id).await.and_then(|trail| trail.days.last().copied());
+        sum.plus(&burn);
+        let twice = clusters.iter().filter(|other| other.name == cluster.name).count() > 1;
+        rows.push(vec![
+            if twice { cluster.id.to_string() } else { cluster.name.clone() },
+            cluster.region.clone().unwrap_or_else(|| "-".into()),
+            burn.machines().to_string(),
+            burn.brief().unwrap_or_else(|| "-".into()),
+            today.map_or_else(|| "-".into(), |today| format!("≈ {} in {}", today.cost, lasting(today.minutes))),
+        ]);
+        let mut value = told(&burn);
+        if let Some(fields) = value.as_object_mut() {
+            fields.extend([("cluster".to_owned(), json!(cluster.name)), ("id".to_owned(), json!(cluster.id.as_str()))]);
+            fields.insert("region".to_owned(), json!(cluster.region));
+            fields.insert("last_day".to_owned(), today.map_or(Value::Null, |today| of_day(&today)));
+        }
+        values.push(value);
+    }
+    if json {
+        print::json(&json!({ "clusters": values, "all": told(&sum) }))?;
+    } else {
+        if rows.len() > 1 {
+            let brief = sum.brief().unwrap_or_else(|| "-".into());
+            rows.push(vec!["all".into(), String::new(), sum.machines().to_string(), brief, String::new()]);
+        }
+        print::table(&["CLUSTER", "REGION", "MACHINES", "NOW", "LAST RECORDED DAY (UTC)"], &rows)?;
+        if sum.machines() > 0 {
+            print::out(format!("\nAn estimate: {}.\n", sum.assumes()).as_bytes())?;
+        }
+    }
+    Ok(sum.machines() == 0 || sum.brief().is_some())
+}
+
+async fn single(json: bool, remote: &dyn Remote, cluster: &Cluster, prices: &Prices) -> Result<bool, Failure> {
+    let region = cluster.region.as_deref();
+    let burn = Burn::of(&cluster.machines, region, prices);
+    // The scheduler says which nodes are idle; without it the rest is known all the same.
+    let idle = match remote.ask(Query::Nodes(cluster.id.clone())).await {
+        Ok(Answer::Nodes(table)) => Some(Burn::idle(&table.nodes, region, prices)),
+        Ok(_) => None,
+        Err(failure) => {
+            let _ = writeln!(std::io::stderr(), "qdeck: what idle nodes cost is not known: {failure}");
+            None
+        }
+    };
+    let days = trail(remote, &cluster.id).await.map_or_else(Vec::new, |trail| trail.days.clone());
+    let each = |machines: &Machines| {
+        let (kind, zone) = (&machines.instance_type, machines.zone.as_deref());
+        region.and_then(|region| prices.of(region, kind, machines.purchase, zone))
+    };
+    if json {
+        let machines: Vec<Value> = cluster
+            .machines
+            .iter()
+            .map(|machines| {
+                let price = each(machines);
+                json!({
+                    "role": machines.role.word(), "instance_type": machines.instance_type, "purchase": machines.purchase.word(),
+                    "zone": machines.zone, "count": machines.count, "usd_per_hour_each": price.map(|price| price.hour.dollars()),
+                    "price_of": price.map(|price| price.at.to_string()),
+                })
+            })
+            .collect();
+        let mut value = told(&burn);
+        if let Some(fields) = value.as_object_mut() {
+            fields.extend([("cluster".to_owned(), json!(cluster.name)), ("id".to_owned(), json!(cluster.id.as_str()))]);
+            fields.extend([("region".to_owned(), json!(cluster.region)), ("machines".to_owned(), json!(machines))]);
+            fields.insert("idle".to_owned(), idle.as_ref().map_or(Value::Null, told));
+            fields.insert("days".to_owned(), days.iter().map(of_day).collect());
+        }
+        print::json(&value)?;
+        return Ok(burn.machines() == 0 || burn.brief().is_some());
+    }
+    let rows: Vec<Vec<String>> = cluster
+        .machines
+        .iter()
+        .map(|machines| {
+            let price = each(machines);
+            let or = |text: Option<String>| text.unwrap_or_else(|| "-".into());
+            vec![
+                machines.role.word().to_owned(),
+                machines.instance_type.clone(),
+                machines.purchase.word().to_owned(),
+                or(machines.zone.clone()),
+                machines.count.to_string(),
+                or(price.map(|price| price.hour.to_string())),
+                or(price.map(|price| price.hour.times(u64::from(machines.count)).to_string())),
+                or(price.map(|price| day(price.at))),
+            ]
+        })
+        .collect();
+    print::table(&["ROLE", "TYPE", "PURCHASE", "ZONE", "COUNT", "AN HOUR", "ALL", "PRICE OF"], &rows)?;
+    let mut text = format!("\nNow            {}\n", burn.brief().unwrap_or_else(|| "not known".into()));
+    if let Some(idle) = idle {
+        let brief =
+            if idle.machines() == 0 { "nothing: no node is idle".to_owned() } else { idle.brief().unwrap_or_else(|| "not known".into()) };
+        text.push_str(&format!(
+            "Idle nodes     {brief}{}\n",
+            if idle.machines() > 0 { format!(" for {}", idle.machines()) } else { String::new() }
+        ));
+    }
+    for day in days.iter().rev().take(7) {
+        let at = jiff::Timestamp::from_second(day.start).unwrap_or_default();
+        let partial = if day.is_partial { " + ?" } else { "" };
+        text.push_str(&format!(
+            "{:<15}≈ {}{partial} in the {} that were recorded\n",
+            crate::model::cost::day(at),
+            day.cost,
+            lasting(day.minutes)
+        ));
+    }
+    text.push_str(&format!("An estimate: {}.\n", burn.assumes()));
+    print::out(text.as_bytes())?;
+    Ok(burn.machines() == 0 || burn.brief().is_some())
+}
+
+fn lasting(minutes: u32) -> String {
+    crate::model::duration::age(u64::from(minutes) * 60)
+}
+
+fn told(burn: &Burn) -> Value {
+    // What is not known is null and no 0; a cluster without machines costs nothing, which is known.
+    let known = burn.brief().is_some() || burn.machines() == 0;
+    json!({
+        "usd_per_hour": known.then(|| burn.hour.dollars()), "machines_priced": burn.on_demand + burn.spot, "machines_unpriced": burn.unpriced,
+        "on_demand": burn.on_demand, "spot": burn.spot, "oldest_price": burn.oldest.map(|at| at.to_string()), "estimate": true,
+        "assumes": burn.assumes(),
+    })
+}
+
+fn of_day(day: &crate::model::trail::Day) -> Value {
+    let date = jiff::Timestamp::from_second(day.start).map(|at| at.strftime("%Y-%m-%d").to_string()).ok();
+    json!({ "date": date, "usd": day.cost.dollars(), "recorded_seconds": u64::from(day.minutes) * 60, "machines_unpriced": day.is_partial })
+}
