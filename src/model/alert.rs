@@ -78,8 +78,20 @@ impl Alert {
         failed.map(|(_, code, words)| Self { kind: AlertKind::Check, code: code.to_owned(), words: words.to_owned(), at: None }).collect()
     }
 
+    /// One word or two, where there is hardly any room.
+    pub fn word(&self) -> &'static str {
+        match (self.kind, self.code.as_str()) {
+            (AlertKind::Spot, _) => "spot ends",
+            (AlertKind::Check, _) => "check fails",
+            (AlertKind::Event, "instance-retirement") => "retires",
+            (AlertKind::Event, "instance-stop") => "EC2 stops",
+            (AlertKind::Event, "instance-reboot" | "system-reboot") => "reboots",
+            (AlertKind::Event, _) => "EC2 event",
+        }
+    }
+
     /// A few words for a narrow place.
-    pub fn brief(&self) -> &str {
+    pub fn brief(&self) -> &'static str {
         match (self.kind, self.code.as_str()) {
             (AlertKind::Spot, _) => "spot machine taken back",
             (AlertKind::Check, "system-status") => "EC2's host check fails",

@@ -89,6 +89,8 @@ pub struct Line {
     pub name: String,
     /// The mean of each point; `None` where nothing was recorded.
     pub values: Vec<Option<f32>>,
+    /// What was recorded last, if that is not long ago.
+    pub now: Option<f32>,
 }
 
 impl Line {
@@ -100,11 +102,6 @@ impl Line {
     /// Whether anything was recorded.
     pub fn is_known(&self) -> bool {
         self.values.iter().any(Option::is_some)
-    }
-
-    /// The last value.
-    pub fn last(&self) -> Option<f32> {
-        self.values.iter().rev().find_map(|value| *value)
     }
 }
 
@@ -151,7 +148,7 @@ impl Trail {
         // Whole points: what was drawn moves by a point at a time and does not tremble.
         let end = (now / step + 1) * step;
         let from = end - length;
-        let points = Points { from, step, count: usize::try_from(length / step).unwrap_or(0) };
+        let points = Points { from, step, count: usize::try_from(length / step).unwrap_or(0), now };
         let inside = &samples[samples.partition_point(|sample| sample.minute < from)..];
         let line = |name: &str, value: &dyn Fn(&Sample) -> Option<f64>| points.line(name, inside, value);
         let nodes = STATES.iter().enumerate();
@@ -188,6 +185,7 @@ struct Points {
     from: i64,
     step: i64,
     count: usize,
+    now: i64,
 }
 
 impl Points {
@@ -203,7 +201,10 @@ impl Points {
         }
         #[expect(clippy::cast_possible_truncation, reason = "it is drawn in eighths of a cell")]
         let mean = |(sum, n): (f64, u32)| (n > 0).then(|| (sum / f64::from(n)) as f32);
-        Line { name: name.to_owned(), values: sums.into_iter().map(mean).collect() }
+        let recent = samples.iter().rev().take_while(|sample| self.now - sample.minute <= STRETCH);
+        #[expect(clippy::cast_possible_truncation, reason = "it is shown with three digits")]
+        let now = recent.filter_map(value).next().map(|value| value as f32);
+        Line { name: name.to_owned(), values: sums.into_iter().map(mean).collect(), now }
     }
 }
 
@@ -261,6 +262,7 @@ mod tests {
         assert_eq!(day.nodes[0].values.len(), 240);
         assert_eq!(day.nodes[1].values.iter().flatten().count(), day.nodes[0].values.iter().flatten().count());
         assert!(day.nodes[1].values.iter().flatten().all(|value| *value == 0.0));
+        assert_eq!(trail.nodes[0].now, None, "twenty minutes ago is not now");
         assert!(!Trail::new(Window::Hours3, now + 900, &samples).is_known());
     }
 
@@ -269,16 +271,16 @@ mod tests {
         let both = |minute, all| Sample { minute, own: Some((1, 2)), all, ..Sample::default() };
         let samples = [both(10, None), both(11, Some((7, 9))), both(12, None)];
         let trail = Trail::new(Window::Hours3, 12, &samples);
-        assert!(trail.is_own && trail.queue[0].last() == Some(1.0));
+        assert!(trail.is_own && trail.queue[0].now == Some(1.0));
         let trail = Trail::new(Window::Hours3, 12, &samples[1..2]);
-        assert!(!trail.is_own && trail.queue[1].last() == Some(9.0));
+        assert!(!trail.is_own && trail.queue[1].now == Some(9.0));
     }
 
     #[test]
     fn partitions_are_used_in_percent_of_what_is_up() {
         let parts = |used, up| Sample { minute: 5, partitions: BTreeMap::from([("gpu".to_owned(), (used, up))]), ..Sample::default() };
-        assert_eq!(Trail::new(Window::Hours3, 5, &[parts(24, 96)]).partitions[0].last(), Some(25.0));
-        assert_eq!(Trail::new(Window::Hours3, 5, &[parts(0, 0)]).partitions[0].last(), Some(0.0));
+        assert_eq!(Trail::new(Window::Hours3, 5, &[parts(24, 96)]).partitions[0].now, Some(25.0));
+        assert_eq!(Trail::new(Window::Hours3, 5, &[parts(0, 0)]).partitions[0].now, Some(0.0));
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub struct Plot<'a> {
     pub name: &'a str,
     /// Its points, the oldest first.
     pub values: &'a [Option<f32>],
+    /// Its value now, where that is known.
+    pub now: Option<f32>,
     /// The value that the top of the chart stands for.
     pub ceiling: f32,
     /// What stands before and after a number: `$`, ` %`.
@@ -46,8 +48,8 @@ impl Plot<'_> {
         right(bottom, "0");
         let name = fit(self.name, usize::from(GUTTER - 2 - taken), Cut::End);
         put(buf, area.x, area.y, &name, GUTTER, ink);
-        if let Some(last) = self.values.last().copied().flatten().filter(|_| area.height > 2) {
-            put(buf, area.x, area.y + 1, &format!("now {}", number(last)), GUTTER - 2, quiet);
+        if let Some(now) = self.now.filter(|_| area.height > 2) {
+            put(buf, area.x, area.y + 1, &format!("now {}", number(now)), GUTTER - 2, quiet);
         }
         for y in area.y..bottom {
             put(buf, left - 1, y, if y == area.y { "┤" } else { "│" }, 1, quiet);
@@ -145,7 +147,7 @@ mod tests {
     fn drawn(values: &[Option<f32>], ceiling: f32, (width, height): (u16, u16), is_bars: bool) -> Vec<String> {
         let area = Rect::new(0, 0, width, height);
         let mut buf = Buffer::empty(area);
-        let plot = Plot { name: "busy", values, ceiling, unit: ("", ""), is_bars };
+        let plot = Plot { name: "busy", values, now: values.last().copied().flatten(), ceiling, unit: ("", ""), is_bars };
         plot.draw(&mut buf, area, Style::new(), Style::new());
         (0..height).map(|y| (0..width).map(|x| buf[(x, y)].symbol()).collect::<String>().trim_end().to_owned()).collect()
     }
@@ -186,6 +188,11 @@ mod tests {
         marks(&mut buf, area, &all, Style::new());
         let row: String = (0..36).map(|x| buf[(x, 0)].symbol()).collect();
         assert_eq!(row.trim_end(), format!("{}╵09:00    ╵12:00", " ".repeat(16)));
-        Plot { name: "x", values: &[], ceiling: 0.0, unit: ("", ""), is_bars: true }.draw(&mut buf, area, Style::new(), Style::new());
+        Plot { name: "x", values: &[], now: None, ceiling: 0.0, unit: ("", ""), is_bars: true }.draw(
+            &mut buf,
+            area,
+            Style::new(),
+            Style::new(),
+        );
     }
 }

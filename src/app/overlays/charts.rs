@@ -76,23 +76,21 @@ impl Charts {
         Query::Trail { cluster: self.cluster.clone(), window: self.window }
     }
 
-    fn shows_all(&self, width: u16, height: u16) -> bool {
-        !self.alone && width >= LARGE.0 && height >= LARGE.1
-    }
-
     /// One chart with its heading and its times.
     fn draw_view(&self, buf: &mut Buffer, area: Rect, view: View, trail: &Trail, look: &Look<'_>) {
+        let head = Rect { height: 1, ..area };
         let below = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
         let (words, rows) = match view {
             View::Nodes => nodes(trail),
             View::Queue => queue(trail),
             View::Use => partitions(trail, below.height),
             View::Cost => {
-                self.draw_cost(buf, area, trail, look);
+                self.heading(buf, head, view, "≈ dollars an hour", look);
+                self.draw_cost(buf, below, trail, look);
                 return;
             }
         };
-        heading(buf, area, view, &words, look);
+        self.heading(buf, head, view, &words, look);
         self.draw_rows(buf, below, &rows, trail, look);
     }
 
@@ -114,14 +112,34 @@ impl Charts {
         chart::marks(buf, Rect { y: area.bottom() - 1, height: 1, ..area }, &times, look.style(Tone::Dim));
     }
 
+    /// The name of a chart, or of all of them where it is alone, and what is to be seen.
+    fn heading(&self, buf: &mut Buffer, row: Rect, view: View, words: &str, look: &Look<'_>) {
+        let mut x = row.x;
+        let names = View::ALL.into_iter().filter(|other| self.alone || *other == view);
+        for other in names {
+            let (word, tone) = match (self.alone, other == view) {
+                (true, true) => (format!("[{}]", other.title()), Tone::Focus),
+                (true, false) => (format!(" {} ", other.title()), Tone::Dim),
+                (false, _) => (other.title().to_owned(), Tone::Strong),
+            };
+            x += put(buf, x, row.y, &word, row.right().saturating_sub(x), look.style(tone));
+        }
+        put(buf, x + 2, row.y, words, row.right().saturating_sub(x + 2), look.style(Tone::Dim));
+    }
+
     /// What an hour cost in the window, and below it what each of the last days cost.
     fn draw_cost(&self, buf: &mut Buffer, area: Rect, trail: &Trail, look: &Look<'_>) {
-        heading(buf, area, View::Cost, "≈ dollars an hour", look);
-        let half = area.height.saturating_sub(2) / 2;
-        let upper = Rect { y: area.y + 1, height: half, ..area };
+        let upper = Rect { height: area.height.saturating_sub(1) / 2, ..area };
         match &trail.hour {
             Some(hour) => {
-                let plot = Plot { name: "an hour", values: &hour.values, ceiling: ceiling(hour.peak()), unit: ("$", ""), is_bars: false };
+                let plot = Plot {
+                    name: "an hour",
+                    values: &hour.values,
+                    now: hour.now,
+                    ceiling: ceiling(hour.peak()),
+                    unit: ("$", ""),
+                    is_bars: false,
+                };
                 self.draw_rows(buf, upper, &[Row { plot, tone: Tone::Key }], trail, look);
             }
             None => {
@@ -133,11 +151,6 @@ impl Charts {
     }
 }
 
-fn heading(buf: &mut Buffer, area: Rect, view: View, words: &str, look: &Look<'_>) {
-    let used = put(buf, area.x, area.y, view.title(), area.width, look.style(Tone::Strong));
-    put(buf, area.x + used + 2, area.y, words, area.width.saturating_sub(used + 2), look.style(Tone::Dim));
-}
-
 /// Thirty days as bars, and the newest of them in words.
 fn draw_days(buf: &mut Buffer, area: Rect, trail: &Trail, look: &Look<'_>) {
     let (bars, first) = marks::days(trail);
@@ -145,7 +158,7 @@ fn draw_days(buf: &mut Buffer, area: Rect, trail: &Trail, look: &Look<'_>) {
     let words = if now.is_empty() { "a day (UTC)".to_owned() } else { format!("a day (UTC)   {now}") };
     put(buf, area.x, area.y, &words, area.width, look.style(Tone::Dim));
     let peak = bars.iter().flatten().copied().fold(0.0, f32::max);
-    let plot = Plot { name: "a day", values: &bars, ceiling: ceiling(peak), unit: ("$", ""), is_bars: true };
+    let plot = Plot { name: "a day", values: &bars, now: None, ceiling: ceiling(peak), unit: ("$", ""), is_bars: true };
     let chart = Rect { y: area.y + 1, height: area.height.saturating_sub(2), ..area };
     plot.draw(buf, chart, look.style(Tone::Key), look.style(Tone::Dim));
     let times = marks::dates(first, bars.len());
@@ -187,7 +200,7 @@ fn partitions(trail: &Trail, height: u16) -> (String, Vec<Row<'_>>) {
 }
 
 fn whole(line: &Line, ceiling: f32) -> Plot<'_> {
-    Plot { name: &line.name, values: &line.values, ceiling, unit: ("", ""), is_bars: false }
+    Plot { name: &line.name, values: &line.values, now: line.now, ceiling, unit: ("", ""), is_bars: false }
 }
 
 impl Overlay for Charts {
@@ -240,9 +253,11 @@ impl Overlay for Charts {
             return;
         }
         let inner = Rect { height: inner.height.saturating_sub(1), ..inner };
-        let note = format!("Empty: not recorded. Costs are estimates: {WITHOUT}.");
+        let all = !self.alone && inner.width >= LARGE.0 && inner.height >= LARGE.1;
+        let costs = if all || self.view == View::Cost { format!(" Costs: {WITHOUT}.") } else { String::new() };
+        let note = format!("Empty: not recorded.{costs}");
         put(buf, inner.x, inner.bottom(), &note, inner.width, look.style(Tone::Dim));
-        if self.shows_all(inner.width, inner.height) {
+        if all {
             let (w, h) = (inner.width / 2 - 1, inner.height / 2);
             for (i, view) in (0..).zip(View::ALL) {
                 let (x, y) = (inner.x + (i % 2) * (w + 2), inner.y + (i / 2) * h);
@@ -250,13 +265,7 @@ impl Overlay for Charts {
             }
             return;
         }
-        let mut x = inner.x;
-        for view in View::ALL {
-            let tone = if view == self.view { Tone::Focus } else { Tone::Dim };
-            let word = if view == self.view { format!("[{}]", view.title()) } else { format!(" {} ", view.title()) };
-            x += put(buf, x, inner.y, &word, inner.right().saturating_sub(x), look.style(tone)) + 1;
-        }
-        let below = Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), ..inner };
-        self.draw_view(buf, below, self.view, trail, look);
+        let alone = Self { cluster: self.cluster.clone(), alone: true, ..*self };
+        alone.draw_view(buf, inner, self.view, trail, look);
     }
 }

@@ -128,6 +128,7 @@ impl Nodes {
         }
         // What needs a person, then what moves, then what works: the phases are declared in that order.
         self.rows.sort_by_key(|row| match row {
+            Row::Node(i) if !table.nodes[*i].alerts.is_empty() => NodePhase::Down,
             Row::Node(i) => table.nodes[*i].phase,
             Row::Asleep(_) => NodePhase::PoweredDown,
         });

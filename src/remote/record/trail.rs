@@ -180,14 +180,11 @@ mod tests {
         let rows = count(&Record::at(path));
         assert!((1..=4).contains(&rows), "one a minute, be it that the minute ended in between: {rows}");
         let trail = record.trail(&cluster, Window::Hours3).unwrap();
-        let last: Vec<_> = trail.nodes.iter().map(|line| line.last().unwrap()).collect();
+        let last: Vec<_> = trail.nodes.iter().map(|line| line.now.unwrap()).collect();
         assert_eq!(last, [1.0, 0.0, 0.0, 0.0, 0.0, 1.0]);
-        assert_eq!((trail.queue[0].last(), trail.queue[1].last()), (Some(92.0), Some(1.0)));
-        assert_eq!(
-            trail.partitions.iter().map(|p| (p.name.as_str(), p.last())).collect::<Vec<_>>(),
-            [("p", Some(25.0)), ("q", Some(25.0))]
-        );
-        assert_eq!(trail.hour.as_ref().and_then(|hour| hour.last()), Some(0.0), "nothing ran, which costs nothing");
+        assert_eq!((trail.queue[0].now, trail.queue[1].now), (Some(92.0), Some(1.0)));
+        assert_eq!(trail.partitions.iter().map(|p| (p.name.as_str(), p.now)).collect::<Vec<_>>(), [("p", Some(25.0)), ("q", Some(25.0))]);
+        assert_eq!(trail.hour.as_ref().and_then(|hour| hour.now), Some(0.0), "nothing ran, which costs nothing");
         record.add(&cluster, Seen::Nodes, (minute / SWEEP + 1) * SWEEP, || Sample { nodes: Some([1; 6]), ..Sample::default() }).unwrap();
         assert_eq!(
             record.with(|db, _, _| db.query_row("select min(minute) from trail", [], |row| row.get::<_, i64>(0))).unwrap() / 2,

@@ -161,8 +161,8 @@ pub(super) fn brief(buf: &mut Buffer, area: Rect, node: &Node, flags: (bool, boo
     put(buf, area.x + 3 + name_width, area.y, &node.state, state_width, look.style(tone));
     let x = area.x + 4 + name_width + state_width;
     let room = area.right().saturating_sub(x);
-    if let Some(warning) = warning(node) {
-        put(buf, x, area.y, &warning, room, look.style(if flags.0 { Tone::Dim } else { Tone::Bad }));
+    if let Some(alert) = node.alerts.first() {
+        put(buf, x, area.y, alert.word(), room, look.style(if flags.0 { Tone::Dim } else { Tone::Bad }));
     } else if let Some(reason) = &node.reason {
         put(buf, x, area.y, code(reason), room, look.style(if node.phase == NodePhase::Down { tone } else { Tone::Dim }));
     } else if let Some((share, bar)) = share(node) {
