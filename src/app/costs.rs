@@ -78,8 +78,9 @@ impl Costs {
         let Some((cluster, job)) = examined.or(last.as_ref().map(|(cluster, job, _)| (cluster, job))) else { return };
         let region = self.regions.get(cluster).map(String::as_str);
         let nodes = store.nodes(cluster).map_or(&[][..], |table| &table.nodes);
-        // Where there is no region there is no price, and nothing to say about it.
-        let cost = store.examined(cluster, job).filter(|_| region.is_some() && !nodes.is_empty());
+        // Where there can be no price there is nothing to say about it.
+        let may_cost = region.is_some() && !nodes.is_empty() && store.prices().is_some();
+        let cost = store.examined(cluster, job).filter(|_| may_cost);
         let cost = cost.and_then(|detail| JobCost::of(detail, nodes, region, prices));
         self.job = Some((cluster.clone(), job.clone(), cost));
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::App;
 use super::layout::Pane;
-use crate::model::{Cadence, ClusterKind, LogStart, Query, SchedulerKind, Scope, Source};
+use crate::model::{Cadence, LogStart, Query, SchedulerKind, Scope, Source};
 
 /// How much of a log's end is read when it is opened.
 pub(super) const TAIL: LogStart = LogStart::Last(256 * 1024);
@@ -84,9 +84,8 @@ impl App {
         wants
     }
 
-    /// Whether there is nothing but what needs no question, and ParallelClusters all the same.
+    /// Whether clusters are simulated: their prices say so.
     fn is_simulated(&self) -> bool {
-        let fixed = self.settings.sources.iter().all(|source| *source == Source::Fixed);
-        fixed && self.clusters.list().iter().any(|cluster| cluster.kind == ClusterKind::ParallelCluster)
+        self.store.prices().is_some_and(|prices| prices.simulated)
     }
 }

@@ -61,7 +61,10 @@ async fn warned(remote: &dyn Remote, cluster: ClusterId, job: JobId) -> Vec<(Str
     }
     let Ok(Answer::Detail(detail)) = remote.ask(Query::Detail { cluster, job }).await else { return Vec::new() };
     let list = detail.field("NodeList").filter(|_| !detail.state.is_over()).unwrap_or_default();
-    super::job::warnings(&table.nodes, list).iter().map(|(node, alert)| (format!("On {node}"), super::job::told(alert))).collect()
+    super::job::warnings(&table.nodes, list)
+        .iter()
+        .map(|(node, alert)| ("Warning".to_owned(), format!("{node}: {}", super::job::told(alert))))
+        .collect()
 }
 
 pub(super) async fn why(json: bool, remote: &dyn Remote, cluster: ClusterId, job: JobId) -> Result<(), Failure> {

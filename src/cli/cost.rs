@@ -75,7 +75,7 @@ async fn all(json: bool, remote: &dyn Remote, clusters: &[Cluster], prices: &Pri
             cluster.region.clone().unwrap_or_else(|| "-".into()),
             burn.machines().to_string(),
             burn.brief().unwrap_or_else(|| "-".into()),
-            today.map_or_else(|| "-".into(), |today| format!("≈ {} in {}", today.cost, lasting(today.minutes))),
+            today.map_or_else(|| "-".into(), |today| format!("{} in {}", today.cost.about(), lasting(today.minutes))),
         ]);
         let mut value = told(&burn);
         if let Some(fields) = value.as_object_mut() {
@@ -172,7 +172,7 @@ async fn single(json: bool, remote: &dyn Remote, cluster: &Cluster, prices: &Pri
         let at = jiff::Timestamp::from_second(day.start).unwrap_or_default();
         let partial = if day.is_partial { " + ?" } else { "" };
         text.push_str(&format!(
-            "{:<15}≈ {}{partial} in the {} that were recorded\n",
+            "{:<15}{}{partial} in the {} that were recorded\n",
             crate::model::cost::day(at),
             day.cost,
             lasting(day.minutes)

@@ -82,7 +82,7 @@ impl Alert {
     pub fn word(&self) -> &'static str {
         match (self.kind, self.code.as_str()) {
             (AlertKind::Spot, _) => "spot ends",
-            (AlertKind::Check, _) => "check fails",
+            (AlertKind::Check, _) => "check bad",
             (AlertKind::Event, "instance-retirement") => "retires",
             (AlertKind::Event, "instance-stop") => "EC2 stops",
             (AlertKind::Event, "instance-reboot" | "system-reboot") => "reboots",

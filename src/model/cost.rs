@@ -12,7 +12,7 @@ use super::report::Value;
 use super::{JobDetail, Money, Node, NodePhase};
 
 /// What no figure here holds, in words.
-pub const WITHOUT: &str = "machines only: no storage, no traffic, no licences, no discounts";
+pub const WITHOUT: &str = "machines only: no storage, traffic, licences, discounts";
 /// More nodes than this of one job are not looked at.
 const NODES: usize = 10_000;
 
@@ -186,7 +186,7 @@ impl Burn {
     /// `≈ $3.42/h`, with `+ ?` where some have no known price; nothing where none has.
     pub fn brief(&self) -> Option<String> {
         let more = if self.unpriced > 0 { " + ?" } else { "" };
-        (self.on_demand + self.spot > 0).then(|| format!("≈ {}/h{more}", self.hour))
+        (self.on_demand + self.spot > 0).then(|| format!("{}/h{more}", self.hour.about()))
     }
 
     /// What it assumes: which prices of which day, and what is left out.
@@ -305,7 +305,7 @@ impl JobCost {
         };
         let label = if self.is_over { "In all" } else { "So far" };
         let more = if self.burn.unpriced > 0 { " + ?" } else { "" };
-        let mut rows = vec![row(label, format!("≈ {}{more}  for {} at {rate}", self.cost, slurm(self.seconds)))];
+        let mut rows = vec![row(label, format!("{}{more}  for {} at {rate}", self.cost.about(), slurm(self.seconds)))];
         if let Some((cpus, all)) = self.share {
             rows.push(row("Its share", format!("{cpus} of {all} CPUs of its nodes")));
         }

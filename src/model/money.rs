@@ -1,6 +1,6 @@
 //! Amounts of money, exact to a millionth of a US dollar.
 //!
-//! Never rounds something to nothing: what is above zero does not read as `$0`.
+//! Whatever is above zero never reads as `$0`.
 
 use std::fmt;
 
@@ -53,6 +53,11 @@ impl Money {
         if whole == 0 { self } else { Self(scaled(self.0, part.min(whole), whole)) }
     }
 
+    /// As an estimate: `≈ $3.42`, or `< $0.0001`.
+    pub fn about(self) -> String {
+        if (1..100).contains(&self.0) { "< $0.0001".to_owned() } else { format!("≈ {self}") }
+    }
+
     /// The price of an hour, for so many seconds.
     pub fn for_seconds(self, seconds: u64) -> Self {
         Self(scaled(self.0, seconds, 3_600))
@@ -75,8 +80,7 @@ impl fmt::Display for Money {
         };
         match self.0 {
             0 => f.write_str("$0"),
-            1..=99 => f.write_str("<$0.0001"),
-            100..=9_999 => write!(f, "$0.{:04}", tidy(4).1),
+            1..=9_999 => write!(f, "$0.{:04}", tidy(4).1),
             10_000..=999_499 => write!(f, "$0.{:03}", tidy(3).1),
             999_500..=99_994_999 => write!(f, "${}.{:02}", tidy(2).0, tidy(2).1),
             _ => write!(f, "${}", thousands((self.0 + 500_000) / 1_000_000)),
@@ -102,8 +106,9 @@ mod tests {
     fn amounts_have_the_digits_that_matter() {
         let shown = |micros: u64| Money::micros(micros).to_string();
         let all = [0, 1, 4_200, 9_999, 85_000, 999_499, 999_500, 3_420_000, 32_772_600, 99_994_999, 99_995_000, 1_234_567_000];
-        let words = ["$0", "<$0.0001", "$0.0042", "$0.0100", "$0.085", "$0.999", "$1.00", "$3.42", "$32.77", "$99.99", "$100", "$1,235"];
+        let words = ["$0", "$0.0000", "$0.0042", "$0.0100", "$0.085", "$0.999", "$1.00", "$3.42", "$32.77", "$99.99", "$100", "$1,235"];
         assert_eq!(all.map(shown), words);
+        assert_eq!([0, 1, 100].map(|micros| Money::micros(micros).about()), ["≈ $0", "< $0.0001", "≈ $0.0001"]);
     }
 
     #[test]

@@ -155,7 +155,7 @@ impl Charts {
 fn draw_days(buf: &mut Buffer, area: Rect, trail: &Trail, look: &Look<'_>) {
     let (bars, first) = marks::days(trail);
     let now = trail.days.last().map_or_else(String::new, |day| spoken(day, look));
-    let words = if now.is_empty() { "a day (UTC)".to_owned() } else { format!("a day (UTC)   {now}") };
+    let words = format!("a day (UTC), as far as it was recorded   {now}");
     put(buf, area.x, area.y, &words, area.width, look.style(Tone::Dim));
     let peak = bars.iter().flatten().copied().fold(0.0, f32::max);
     let plot = Plot { name: "a day", values: &bars, now: None, ceiling: ceiling(peak), unit: ("$", ""), is_bars: true };
@@ -165,12 +165,12 @@ fn draw_days(buf: &mut Buffer, area: Rect, trail: &Trail, look: &Look<'_>) {
     chart::marks(buf, Rect { y: area.bottom().saturating_sub(1), height: 1, ..area }, &times, look.style(Tone::Dim));
 }
 
-/// `today ≈ $41.20 in the 9 h that were recorded`.
+/// `today ≈ $41.20 for 9 h`.
 fn spoken(day: &Day, look: &Look<'_>) -> String {
     let is_today = look.clock.wall.as_second().div_euclid(86_400) == day.start.div_euclid(86_400);
     let when = if is_today { "today".to_owned() } else { marks::date(day.start) };
     let partial = if day.is_partial { " + ?" } else { "" };
-    format!("{when} ≈ {}{partial} in the {} that were recorded", day.cost, age(u64::from(day.minutes) * 60))
+    format!("{when} {}{partial} for {}", day.cost.about(), age(u64::from(day.minutes) * 60))
 }
 
 fn nodes(trail: &Trail) -> (String, Vec<Row<'_>>) {
@@ -254,8 +254,8 @@ impl Overlay for Charts {
         }
         let inner = Rect { height: inner.height.saturating_sub(1), ..inner };
         let all = !self.alone && inner.width >= LARGE.0 && inner.height >= LARGE.1;
-        let costs = if all || self.view == View::Cost { format!(" Costs: {WITHOUT}.") } else { String::new() };
-        let note = format!("Empty: not recorded.{costs}");
+        let costs = if all || self.view == View::Cost { format!(" ≈ {WITHOUT}") } else { String::new() };
+        let note = format!("Gaps: not recorded{}{costs}", if costs.is_empty() { "." } else { ";" });
         put(buf, inner.x, inner.bottom(), &note, inner.width, look.style(Tone::Dim));
         if all {
             let (w, h) = (inner.width / 2 - 1, inner.height / 2);

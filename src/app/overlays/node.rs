@@ -114,7 +114,7 @@ impl NodeSheet {
             (NodePhase::Idle, Some(_)) => " while nobody uses it",
             (_, Some(_)) => "",
         };
-        Some(format!("≈ {}/h{state}; {simulated}{} price of {}; {WITHOUT}", price.hour, purchase.word(), day(price.at)))
+        Some(format!("{}/h{state}; {simulated}{} price of {}; {WITHOUT}", price.hour.about(), purchase.word(), day(price.at)))
     }
 
     fn lines(&self, look: &Look<'_>, room: u16) -> Vec<(&'static str, String, Tone)> {

@@ -73,7 +73,7 @@ impl Why {
             whole(&why.remedy, Tone::Good);
         }
         let warned = warnings(look, &self.cluster, &self.node_list).into_iter();
-        let mut facts: Vec<_> = warned.map(|(node, text)| (format!("On {node}"), text, Tone::Bad)).collect();
+        let mut facts: Vec<_> = warned.map(|(node, text)| ("Warning".to_owned(), format!("{node}: {text}"), Tone::Bad)).collect();
         if let Some((at, of)) = why.place {
             let partition = if why.partition.is_empty() { String::new() } else { format!(" in {}", why.partition) };
             facts.push((

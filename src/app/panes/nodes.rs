@@ -255,17 +255,17 @@ impl Nodes {
             for (n, word, tone) in counted.into_iter().filter(|(n, ..)| *n > 0) {
                 title.push((format!(" · {n} {word}"), look.style(tone)));
             }
-            let idle = look.active.and_then(|cluster| look.costs.idle(cluster));
-            if let Some(brief) = idle.and_then(crate::model::Burn::brief) {
-                let n = idle.map_or(0, crate::model::Burn::machines);
-                title.push((format!(" · {n} idle {brief}"), look.style(Tone::Waits)));
-            }
         }
         title
     }
 
     pub(in crate::app) fn draw(&self, buf: &mut Buffer, area: Rect, look: &Look<'_>, focused: bool) {
-        let remark = if self.filter.is_empty() { vec![] } else { vec![(format!("/{}", self.filter), look.style(Tone::Key))] };
+        let mut remark = if self.filter.is_empty() { vec![] } else { vec![(format!("/{}", self.filter), look.style(Tone::Key))] };
+        let idle = look.active.and_then(|cluster| look.costs.idle(cluster)?.brief()).filter(|_| self.table.is_some());
+        if let Some(brief) = idle {
+            let between = if remark.is_empty() { "" } else { " · " };
+            remark.push((format!("{between}idle {brief}"), look.style(Tone::Waits)));
+        }
         let inner = frame(buf, area, &self.title(look, focused), &remark, look.theme, focused);
         let Some(cluster) = look.active else {
             prose(buf, inner, "No cluster chosen.", look.style(Tone::Dim));
