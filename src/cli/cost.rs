@@ -5,9 +5,15 @@ use std::io::Write as _;
 use serde_json::{Value, json};
 
 use super::{choose, print};
-use crate::model::cost::day;
-use crate::model::{Answer, Burn, Cluster, ClusterId, ClusterKind, Failure, FailureKind, Machines, Prices, Query, Source, Trail, Window};
+use crate::model::cost::day as date;
+use crate::model::trail::Day;
+use crate::model::{
+    Answer, Burn, Cluster, ClusterId, ClusterKind, Failure, FailureKind, Machines, Price, Prices, Query, Source, Trail, Window,
+};
 use crate::remote::Remote;
+
+/// A head node that does not answer hides no price.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(15);
 
 /// All clusters, or one in detail.
 pub(super) async fn cost(json: bool, remote: &dyn Remote, sources: &[Source], wanted: Option<&str>) -> Result<(), Failure> {
@@ -75,7 +81,7 @@ async fn all(json: bool, remote: &dyn Remote, clusters: &[Cluster], prices: &Pri
             cluster.region.clone().unwrap_or_else(|| "-".into()),
             burn.machines().to_string(),
             burn.brief().unwrap_or_else(|| "-".into()),
-            today.map_or_else(|| "-".into(), |today| format!("{} in {}", today.cost.about(), lasting(today.minutes))),
+            today.map_or_else(|| "-".into(), |today| format!("{}: {}", started(&today), lasted(&today))),
         ]);
         let mut value = told(&burn);
         if let Some(fields) = value.as_object_mut() {
@@ -100,11 +106,14 @@ async fn all(json: bool, remote: &dyn Remote, clusters: &[Cluster], prices: &Pri
     Ok(sum.machines() == 0 || sum.brief().is_some())
 }
 
+/// One cluster, and whether any of its prices is known, or none is needed.
 async fn single(json: bool, remote: &dyn Remote, cluster: &Cluster, prices: &Prices) -> Result<bool, Failure> {
     let region = cluster.region.as_deref();
     let burn = Burn::of(&cluster.machines, region, prices);
     // The scheduler says which nodes are idle; without it the rest is known all the same.
-    let idle = match remote.ask(Query::Nodes(cluster.id.clone())).await {
+    let late = |_| Err(Failure::new(FailureKind::TimedOut, cluster.id.as_str(), "its scheduler does not answer"));
+    let asked = tokio::time::timeout(PATIENCE, remote.ask(Query::Nodes(cluster.id.clone()))).await;
+    let idle = match asked.unwrap_or_else(late) {
         Ok(Answer::Nodes(table)) => Some(Burn::idle(&table.nodes, region, prices)),
         Ok(_) => None,
         Err(failure) => {
@@ -113,78 +122,82 @@ async fn single(json: bool, remote: &dyn Remote, cluster: &Cluster, prices: &Pri
         }
     };
     let days = trail(remote, &cluster.id).await.map_or_else(Vec::new, |trail| trail.days.clone());
-    let each = |machines: &Machines| {
-        let (kind, zone) = (&machines.instance_type, machines.zone.as_deref());
-        region.and_then(|region| prices.of(region, kind, machines.purchase, zone))
-    };
     if json {
-        let machines: Vec<Value> = cluster
-            .machines
-            .iter()
-            .map(|machines| {
-                let price = each(machines);
-                json!({
-                    "role": machines.role.word(), "instance_type": machines.instance_type, "purchase": machines.purchase.word(),
-                    "zone": machines.zone, "count": machines.count, "usd_per_hour_each": price.map(|price| price.hour.dollars()),
-                    "price_of": price.map(|price| price.at.to_string()),
-                })
-            })
-            .collect();
-        let mut value = told(&burn);
-        if let Some(fields) = value.as_object_mut() {
-            fields.extend([("cluster".to_owned(), json!(cluster.name)), ("id".to_owned(), json!(cluster.id.as_str()))]);
-            fields.extend([("region".to_owned(), json!(cluster.region)), ("machines".to_owned(), json!(machines))]);
-            fields.insert("idle".to_owned(), idle.as_ref().map_or(Value::Null, told));
-            fields.insert("days".to_owned(), days.iter().map(of_day).collect());
-        }
-        print::json(&value)?;
-        return Ok(burn.machines() == 0 || burn.brief().is_some());
+        print::json(&detailed(cluster, prices, (&burn, idle.as_ref()), &days))?;
+    } else {
+        print::table(&["ROLE", "TYPE", "PURCHASE", "ZONE", "COUNT", "AN HOUR", "ALL", "PRICE OF"], &machines(cluster, prices))?;
+        print::out(words(&burn, idle.as_ref(), &days).as_bytes())?;
     }
-    let rows: Vec<Vec<String>> = cluster
-        .machines
-        .iter()
-        .map(|machines| {
-            let price = each(machines);
-            let or = |text: Option<String>| text.unwrap_or_else(|| "-".into());
-            vec![
-                machines.role.word().to_owned(),
-                machines.instance_type.clone(),
-                machines.purchase.word().to_owned(),
-                or(machines.zone.clone()),
-                machines.count.to_string(),
-                or(price.map(|price| price.hour.to_string())),
-                or(price.map(|price| price.hour.times(u64::from(machines.count)).to_string())),
-                or(price.map(|price| day(price.at))),
-            ]
-        })
-        .collect();
-    print::table(&["ROLE", "TYPE", "PURCHASE", "ZONE", "COUNT", "AN HOUR", "ALL", "PRICE OF"], &rows)?;
-    let mut text = format!("\nNow            {}\n", burn.brief().unwrap_or_else(|| "not known".into()));
-    if let Some(idle) = idle {
-        let brief =
-            if idle.machines() == 0 { "nothing: no node is idle".to_owned() } else { idle.brief().unwrap_or_else(|| "not known".into()) };
-        text.push_str(&format!(
-            "Idle nodes     {brief}{}\n",
-            if idle.machines() > 0 { format!(" for {}", idle.machines()) } else { String::new() }
-        ));
-    }
-    for day in days.iter().rev().take(7) {
-        let at = jiff::Timestamp::from_second(day.start).unwrap_or_default();
-        let partial = if day.is_partial { " + ?" } else { "" };
-        text.push_str(&format!(
-            "{:<15}{}{partial} in the {} that were recorded\n",
-            crate::model::cost::day(at),
-            day.cost,
-            lasting(day.minutes)
-        ));
-    }
-    text.push_str(&format!("An estimate: {}.\n", burn.assumes()));
-    print::out(text.as_bytes())?;
     Ok(burn.machines() == 0 || burn.brief().is_some())
 }
 
-fn lasting(minutes: u32) -> String {
-    crate::model::duration::age(u64::from(minutes) * 60)
+/// What an hour of one of these machines costs.
+fn each(cluster: &Cluster, machines: &Machines, prices: &Prices) -> Option<Price> {
+    prices.of(cluster.region.as_deref()?, &machines.instance_type, machines.purchase, machines.zone.as_deref())
+}
+
+fn detailed(cluster: &Cluster, prices: &Prices, (burn, idle): (&Burn, Option<&Burn>), days: &[Day]) -> Value {
+    let one = |machines: &Machines| {
+        let price = each(cluster, machines, prices);
+        json!({
+            "role": machines.role.word(), "instance_type": machines.instance_type, "purchase": machines.purchase.word(),
+            "zone": machines.zone, "count": machines.count, "usd_per_hour_each": price.map(|price| price.hour.dollars()),
+            "price_of": price.map(|price| price.at.to_string()),
+        })
+    };
+    let machines: Vec<Value> = cluster.machines.iter().map(one).collect();
+    let mut value = told(burn);
+    if let Some(fields) = value.as_object_mut() {
+        fields.extend([("cluster".to_owned(), json!(cluster.name)), ("id".to_owned(), json!(cluster.id.as_str()))]);
+        fields.extend([("region".to_owned(), json!(cluster.region)), ("machines".to_owned(), json!(machines))]);
+        fields.insert("idle".to_owned(), idle.map_or(Value::Null, told));
+        fields.insert("days".to_owned(), days.iter().map(of_day).collect());
+    }
+    value
+}
+
+fn machines(cluster: &Cluster, prices: &Prices) -> Vec<Vec<String>> {
+    let or = |text: Option<String>| text.unwrap_or_else(|| "-".into());
+    let row = |machines: &Machines| {
+        let price = each(cluster, machines, prices);
+        vec![
+            machines.role.word().to_owned(),
+            machines.instance_type.clone(),
+            machines.purchase.word().to_owned(),
+            or(machines.zone.clone()),
+            machines.count.to_string(),
+            or(price.map(|price| price.hour.to_string())),
+            or(price.map(|price| price.hour.times(u64::from(machines.count)).to_string())),
+            or(price.map(|price| date(price.at))),
+        ]
+    };
+    cluster.machines.iter().map(row).collect()
+}
+
+/// What is said below the table.
+fn words(burn: &Burn, idle: Option<&Burn>, days: &[Day]) -> String {
+    let or = |brief: Option<String>| brief.unwrap_or_else(|| "not known".into());
+    let mut text = format!("\nNow            {}\n", or(burn.brief()));
+    text.push_str(&match idle {
+        Some(idle) if idle.machines() == 0 => "Idle nodes     none\n".to_owned(),
+        Some(idle) => format!("Idle nodes     {} for {}\n", or(idle.brief()), idle.machines()),
+        None => String::new(),
+    });
+    for day in days.iter().rev().take(7) {
+        text.push_str(&format!("{:<15}{}\n", started(day), lasted(day)));
+    }
+    text.push_str(&format!("An estimate: {}.\n", burn.assumes()));
+    text
+}
+
+fn started(day: &Day) -> String {
+    jiff::Timestamp::from_second(day.start).map(date).unwrap_or_default()
+}
+
+/// `≈ $12.30 for 9 h`: as much of the day as was recorded.
+fn lasted(day: &Day) -> String {
+    let partial = if day.is_partial { " + ?" } else { "" };
+    format!("{}{partial} for {}", day.cost.about(), crate::model::duration::age(u64::from(day.minutes) * 60))
 }
 
 fn told(burn: &Burn) -> Value {
@@ -197,7 +210,7 @@ fn told(burn: &Burn) -> Value {
     })
 }
 
-fn of_day(day: &crate::model::trail::Day) -> Value {
+fn of_day(day: &Day) -> Value {
     let date = jiff::Timestamp::from_second(day.start).map(|at| at.strftime("%Y-%m-%d").to_string()).ok();
     json!({ "date": date, "usd": day.cost.dollars(), "recorded_seconds": u64::from(day.minutes) * 60, "machines_unpriced": day.is_partial })
 }

@@ -94,9 +94,9 @@ pub struct Line {
 }
 
 impl Line {
-    /// The largest value.
+    /// The largest value, the present one among them.
     pub fn peak(&self) -> f32 {
-        self.values.iter().flatten().copied().fold(0.0, f32::max)
+        self.values.iter().flatten().chain(&self.now).copied().fold(0.0, f32::max)
     }
 
     /// Whether anything was recorded.

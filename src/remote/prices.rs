@@ -43,10 +43,18 @@ pub struct Book {
 struct Inner {
     is_read: bool,
     prices: Prices,
-    /// What is in use, by region: the profile that knows it, and types.
-    used: BTreeMap<String, (Option<String>, BTreeSet<(String, Purchase)>)>,
+    /// What is in use, by region.
+    used: BTreeMap<String, Used>,
     /// From when on something may be asked for again that was asked for in vain.
     waits: HashMap<(String, String, Purchase), i64>,
+}
+
+/// The machines that are in use in a region.
+#[derive(Debug, Default)]
+struct Used {
+    /// Who knows them.
+    profile: Option<String>,
+    types: BTreeSet<(String, Purchase)>,
 }
 
 impl Book {
@@ -79,10 +87,10 @@ impl Book {
     /// Such a machine is in use in a region, or was: its price matters.
     pub fn using(&self, profile: Option<&str>, region: &str, instance_type: &str, purchase: Purchase) {
         let mut inner = self.inner();
-        let (known_by, types) = inner.used.entry(region.to_owned()).or_default();
-        *known_by = profile.map(str::to_owned);
-        if types.len() < MOST {
-            types.insert((instance_type.to_owned(), purchase));
+        let used = inner.used.entry(region.to_owned()).or_default();
+        used.profile = profile.map(str::to_owned);
+        if used.types.len() < MOST {
+            used.types.insert((instance_type.to_owned(), purchase));
         }
     }
 
@@ -90,9 +98,9 @@ impl Book {
     pub fn due(&self, now: i64) -> Vec<(String, Wanted)> {
         let inner = self.inner();
         let mut all = Vec::new();
-        for (region, (profile, types)) in &inner.used {
-            let mut wanted = Wanted { profile: profile.clone(), ..Wanted::default() };
-            for (kind, purchase) in types {
+        for (region, used) in &inner.used {
+            let mut wanted = Wanted { profile: used.profile.clone(), ..Wanted::default() };
+            for (kind, purchase) in &used.types {
                 let quote = inner.prices.quotes.get(&(region.clone(), kind.clone()));
                 let at = match purchase {
                     Purchase::OnDemand => quote.and_then(|quote| quote.on_demand).map(|price| price.at),

@@ -167,7 +167,7 @@ fn charts_look_back_as_far_as_one_likes() {
     stage.answer(query(Window::Hours12), Ok(Answer::Trail(Arc::new(trail(Window::Hours12)))));
     shows(
         &stage,
-        &["busy", "now 6", "compute", "100 %", "a day (UTC)", "none starting or draining", "everybody's jobs", "Gaps: not recorded"],
+        &["busy", "now 6", "compute", "100 %", "a day (UTC)", "none starting or draining", "everybody's jobs", "Gaps: no record"],
     );
     stage.keys("[");
     assert!(stage.wants(|q| *q == query(Window::Hours3)) && !stage.wants(|q| *q == query(Window::Hours12)));

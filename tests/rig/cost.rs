@@ -31,7 +31,7 @@ fn near(value: &Value, wanted: f64) {
 
 #[test]
 fn a_cluster_costs_what_its_machines_cost_and_the_prices_are_asked_for_once_a_day() {
-    let Some(rig) = Rig::start(&["--no-slurm"], &[]) else { return };
+    let Some(rig) = Rig::start(&[], &[]) else { return };
     let program = Program::new(&rig);
     let (all, said, code) = cost(&program, &[]);
     assert_eq!((said.as_str(), code), ("", Some(0)));

@@ -255,7 +255,7 @@ impl Overlay for Charts {
         let inner = Rect { height: inner.height.saturating_sub(1), ..inner };
         let all = !self.alone && inner.width >= LARGE.0 && inner.height >= LARGE.1;
         let costs = if all || self.view == View::Cost { format!(" ≈ {WITHOUT}") } else { String::new() };
-        let note = format!("Gaps: not recorded{}{costs}", if costs.is_empty() { "." } else { ";" });
+        let note = format!("Gaps: no record{}{costs}", if costs.is_empty() { "." } else { ";" });
         put(buf, inner.x, inner.bottom(), &note, inner.width, look.style(Tone::Dim));
         if all {
             let (w, h) = (inner.width / 2 - 1, inner.height / 2);

@@ -77,16 +77,17 @@ pub(super) fn alerts(world: &World, node: &SimNode) -> Vec<Alert> {
 pub(super) fn trail(world: &World, window: Window) -> Trail {
     let now = (world.epoch.as_second() + world.now).div_euclid(60);
     let inside = now - window.minutes().0;
+    let last = present(world, now);
     let mut samples = Vec::new();
     let mut minute = now - DAYS * 1_440;
     while minute < now {
         if !is_gap(now - minute) {
-            samples.push(sample(world, minute));
+            samples.push(sample(world, &last, minute));
         }
         // Of what lies before the window only the cost of days is seen.
         minute += if minute < inside || window.minutes().1 > 5 { 5 } else { 1 };
     }
-    samples.push(present(world, now));
+    samples.push(last);
     Trail { simulated: true, ..Trail::new(window, now, &samples) }
 }
 
@@ -95,8 +96,8 @@ fn is_gap(ago: i64) -> bool {
     (400..465).contains(&ago) || (9 * 1_440..11 * 1_440).contains(&ago)
 }
 
-/// A working day's hill with a saw on top of it.
-fn sample(world: &World, minute: i64) -> Sample {
+/// A working day's hill with a saw on top of it, about as high as `last`.
+fn sample(world: &World, last: &Sample, minute: i64) -> Sample {
     let wave = |of: i64, period: i64| {
         let at = of.rem_euclid(period);
         (period / 2 - (at - period / 2).abs()) * 100 / (period / 2)
@@ -115,19 +116,23 @@ fn sample(world: &World, minute: i64) -> Sample {
     let mut partitions = BTreeMap::new();
     let mut hour = COSTS[0].1;
     for (queue, (name, _, _, cpus, _)) in QUEUES.iter().enumerate() {
-        let up = count((busy + idle) * [6, 1, 3][queue] / 10);
+        let up = count((busy + idle) * [6, 2, 2][queue] / 10);
         let used = u32::try_from(i64::from(up * cpus) * (55 + tide / 3 + chance(4 + queue as u64, 9)).min(100) / 100).unwrap_or(0);
         partitions.insert((*name).to_owned(), (used, up * cpus));
         let (_, on_demand, spot) = COSTS[queue + 1];
         hour += u64::from(up) * if purchase(queue) == Purchase::Spot { spot } else { on_demand };
     }
-    let waiting = count(tide * 3 - 60 + wave(minute, 300) / 3 + chance(7, 12));
+    let like = |jobs: Option<(u32, u32)>| {
+        let (waiting, running) = jobs.unwrap_or_default();
+        let part = |of: u32, percent: i64| u32::try_from(i64::from(of) * percent.max(0) / 100).unwrap_or(0);
+        Some((part(waiting, tide + wave(minute, 300) / 4 + chance(7, 12)), part(running, tide + 10)))
+    };
     Sample {
         minute,
         nodes: Some([busy, idle, starting, draining, down, off].map(count)),
         partitions,
-        all: Some((waiting, count(busy * 2))),
-        own: Some((waiting / 4, count(busy / 3))),
+        all: like(last.all),
+        own: like(last.own),
         hour: Some(Money::micros(hour)),
         unpriced: 0,
     }
