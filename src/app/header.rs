@@ -109,7 +109,7 @@ impl App {
             }
         } else {
             let mut actions: Vec<Action> = match self.focus {
-                Pane::Clusters => vec![Action::Open, Action::Launch, Action::Streams, Action::Refresh, Action::Zoom],
+                Pane::Clusters => vec![Action::Open, Action::Launch, Action::Streams, Action::Charts, Action::Refresh, Action::Zoom],
                 Pane::Nodes => verbs::node_footer(self.nodes.selected()),
                 Pane::Jobs => verbs::footer(self.jobs.selected().map(|(_, job)| job).as_ref()),
                 Pane::Logs => vec![

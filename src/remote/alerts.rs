@@ -63,6 +63,13 @@ impl Watch {
             self.behind.insert(id.clone(), node.name.clone());
             node.alerts = self.alerts.get(id).cloned().unwrap_or_default();
         }
+        // One that ends keeps its address for a while, and the scheduler the node's.
+        for instance in gone {
+            let on = |node: &&Node| node.address.is_some() && node.address == instance.private_address;
+            if let Some(node) = table.nodes.iter().find(on).filter(|_| !self.behind.contains_key(&instance.id)) {
+                self.behind.insert(instance.id.clone(), node.name.clone());
+            }
+        }
         let taken = |instance: &Instance| Alert::spot(instance.reason.as_deref()?, instance.ended);
         let mut lost: HashMap<&str, Alert> = HashMap::new();
         for instance in alive.iter().chain(gone) {
@@ -132,6 +139,15 @@ mod tests {
         let mut nodes = table(&[("a", Some("i-1")), ("b", Some("i-3"))]);
         watch.mark(&mut nodes, &alive, &gone);
         assert_eq!(codes(&nodes, 1), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn a_machine_that_was_never_seen_alive_is_known_by_its_address() {
+        let gone = Instance { private_address: Some("10.0.0.7".into()), ..machine("i-9", Some("Server.SpotInstanceShutdown")) };
+        let mut nodes = table(&[("a", None), ("b", None)]);
+        nodes.nodes[1].address = Some("10.0.0.7".into());
+        Watch::default().mark(&mut nodes, &[], &[gone]);
+        assert_eq!((codes(&nodes, 0), codes(&nodes, 1)), (vec![], vec!["Server.SpotInstanceShutdown"]));
     }
 
     #[test]

@@ -45,6 +45,8 @@ struct Inner {
     prices: Prices,
     /// What is in use, by region.
     used: BTreeMap<String, Used>,
+    /// What was last asked for in vain.
+    troubles: BTreeMap<(String, Purchase), Failure>,
     /// From when on something may be asked for again that was asked for in vain.
     waits: HashMap<(String, String, Purchase), i64>,
 }
@@ -81,7 +83,8 @@ impl Book {
 
     /// All that is known.
     pub fn known(&self) -> Prices {
-        self.inner().prices.clone()
+        let inner = self.inner();
+        Prices { trouble: inner.troubles.values().next().cloned(), ..inner.prices.clone() }
     }
 
     /// Such a machine is in use in a region, or was: its price matters.
@@ -133,11 +136,11 @@ impl Book {
         let told = match told {
             Ok(told) => told,
             Err(failure) => {
-                inner.prices.trouble = Some(failure.clone());
+                inner.troubles.insert((region.to_owned(), purchase), failure.clone());
                 return;
             }
         };
-        inner.prices.trouble = None;
+        inner.troubles.remove(&(region.to_owned(), purchase));
         for (kind, zone, hour) in told {
             let quote = inner.prices.quotes.entry((region.to_owned(), kind.clone())).or_default();
             let price = Price { hour: *hour, at };
