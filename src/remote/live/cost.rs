@@ -26,7 +26,10 @@ impl Inner {
             }
         }
         #[cfg(feature = "aws")]
-        self.ask_prices().await;
+        if self.ask_prices().await {
+            // What clusters cost is known from now on, not only from their next answer on.
+            self.note_costs(&self.directory.all_known());
+        }
         Ok(self.known_prices().await)
     }
 
@@ -41,9 +44,12 @@ impl Inner {
         Answer::Prices(Arc::new(known))
     }
 
+    /// Asks for what is due, if anything is.
     #[cfg(feature = "aws")]
-    async fn ask_prices(&self) {
-        for (region, wanted) in self.book.due(crate::remote::now().as_second()) {
+    async fn ask_prices(&self) -> bool {
+        let due = self.book.due(crate::remote::now().as_second());
+        let any = !due.is_empty();
+        for (region, wanted) in due {
             for (purchase, types) in [(Purchase::OnDemand, wanted.on_demand), (Purchase::Spot, wanted.spot)] {
                 if types.is_empty() {
                     continue;
@@ -54,6 +60,7 @@ impl Inner {
                 let _ = tokio::task::spawn_blocking(learnt).await;
             }
         }
+        any
     }
 
     /// What is known of prices at once, then whenever more is known.
