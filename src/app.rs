@@ -4,6 +4,7 @@
 
 mod calls;
 mod commands;
+mod costs;
 mod header;
 mod intent;
 mod keys;
@@ -31,6 +32,7 @@ use crate::ui::{Field, Theme};
 
 use calls::Calls;
 use commands::Running;
+use costs::Costs;
 use intent::Intent;
 use layout::{Layout, Pane};
 use news::Watch;
@@ -100,6 +102,7 @@ pub struct App {
     told: HashSet<String>,
     watch: Watch,
     calls: Calls,
+    costs: Costs,
     /// Whether somebody has been asked about Live Tail.
     tail_asked: bool,
     wipe: bool,
@@ -132,6 +135,7 @@ impl App {
             told: HashSet::new(),
             watch: Watch::default(),
             calls: Calls::default(),
+            costs: Costs::default(),
             tail_asked: false,
             wipe: false,
             settings,
@@ -234,6 +238,8 @@ impl App {
             _ => {}
         }
         let (is_clusters, is_nodes) = (matches!(query, Query::Clusters(_) | Query::Locate(_)), result.is_ok().then(|| query.clone()));
+        use Query::{Clusters, Examine, Locate, Nodes, Prices};
+        let costs = matches!(query, Clusters(_) | Locate(_) | Nodes(_) | Prices | Examine { .. }).then(|| query.clone());
         self.store.put(query, result, self.clock.since_start);
         if let Some(query) = is_nodes {
             self.nodes_arrived(&query);
@@ -241,6 +247,9 @@ impl App {
         if is_clusters {
             self.clusters.refill(&self.store);
             intents.extend(self.choose_cluster());
+        }
+        if let Some(query) = costs {
+            self.costs.hear(&query, &self.store, self.clusters.list());
         }
         if may_finish && !self.store.unsent().is_empty() {
             intents.extend(self.finish_cut_off());

@@ -5,6 +5,7 @@
 mod ask;
 mod change;
 mod choose;
+mod cost;
 mod job;
 mod logs;
 mod print;
@@ -278,6 +279,12 @@ pub enum Verb {
         /// Keep files that are there already and fetch the others
         #[arg(long)]
         keep: bool,
+    },
+    /// Tell what clusters cost now, and have cost as far as qdeck looked: estimates, with what they assume
+    Cost {
+        /// One cluster in detail
+        #[arg(value_name = "CLUSTER")]
+        name: Option<String>,
     },
     /// List every key
     Keys,

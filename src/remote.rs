@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of panes, keys or drawing. A failure is an answer like any other; nothing here panics or prints.
 
+pub mod alerts;
 pub mod audit;
 #[cfg(feature = "aws")]
 pub mod aws;
@@ -14,6 +15,7 @@ pub mod live;
 pub mod local;
 pub mod part;
 mod pattern;
+pub mod prices;
 pub mod probe;
 pub mod record;
 pub mod runner;

@@ -3,6 +3,7 @@
 //! Knows nothing of clusters or jobs.
 
 pub mod ansi;
+pub mod chart;
 pub mod cursor;
 pub mod field;
 pub mod paint;

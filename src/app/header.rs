@@ -54,6 +54,9 @@ impl App {
                 }
             }
         }
+        if let Some(burn) = look.costs.all().brief() {
+            right.push(vec![(burn, look.style(Tone::Plain))]);
+        }
         if let (Some(rate), Some(scheduler)) = (self.calls.rate(), self.counted()) {
             // What is counted: with Slurm what slurmctld counts itself, with others the commands that ask.
             let unit = if scheduler == SchedulerKind::Slurm { "RPC/min" } else { "calls/min" };
@@ -106,7 +109,7 @@ impl App {
             }
         } else {
             let mut actions: Vec<Action> = match self.focus {
-                Pane::Clusters => vec![Action::Open, Action::Launch, Action::Streams, Action::Refresh, Action::Zoom],
+                Pane::Clusters => vec![Action::Open, Action::Launch, Action::Streams, Action::Charts, Action::Refresh, Action::Zoom],
                 Pane::Nodes => verbs::node_footer(self.nodes.selected()),
                 Pane::Jobs => verbs::footer(self.jobs.selected().map(|(_, job)| job).as_ref()),
                 Pane::Logs => vec![

@@ -4,7 +4,7 @@ use super::App;
 use super::intent::{Intent, LogWish};
 use super::layout::Pane;
 use super::notices::Notice;
-use super::overlays::{Asking, Confirm, Help, History, LogLine, Messages, Outbox, Palette, Picker, Streams, Together};
+use super::overlays::{Asking, Charts, Confirm, Help, History, LogLine, Messages, Outbox, Palette, Picker, Streams, Together};
 use super::panes::PAUSE;
 use crate::config::LiveTail;
 use crate::model::{Answer, ClusterKind, Command, Door, JobId, LogSource, OutputKind, Query, Scope};
@@ -196,6 +196,10 @@ impl App {
                 let room = self.layout().body.height;
                 let cluster = self.active.clone();
                 cluster.map(|cluster| Intent::Open(Box::new(History::new(cluster, room)))).into_iter().collect()
+            }
+            Action::Charts => {
+                let cluster = self.active.clone();
+                cluster.map(|cluster| Intent::Open(Box::new(Charts::new(cluster)))).into_iter().collect()
             }
             Action::Outbox => vec![Intent::Open(Box::new(Outbox::default()))],
             Action::NodeShell => {

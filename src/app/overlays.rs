@@ -2,6 +2,7 @@
 
 mod ask;
 mod asking;
+mod charts;
 mod columns;
 mod confirm;
 mod depends;
@@ -29,6 +30,7 @@ mod why;
 
 pub(super) use ask::{Ask, Then};
 pub(super) use asking::{Asking, Purpose};
+pub(super) use charts::Charts;
 pub(super) use columns::ColumnsForm;
 pub(super) use confirm::Confirm;
 pub(super) use depends::Depends;

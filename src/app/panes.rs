@@ -17,6 +17,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
+use super::costs::Costs;
 use super::news::Watch;
 use super::store::{Slot, Store};
 use crate::config::Refresh;
@@ -41,6 +42,8 @@ pub(super) struct Look<'a> {
     pub(super) size: (u16, u16),
     /// Which jobs are watched, or not: rows bear its sign.
     pub(super) watch: &'a Watch,
+    /// What things cost, and what EC2 warns of.
+    pub(super) costs: &'a Costs,
 }
 
 impl Look<'_> {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{
-    Answer, Cluster, ClusterId, Failure, JobDetail, JobId, JobTable, Link, LogGroup, LogStream, NodeTable, Past, Query, Scope, Source,
-    Unsent, Why,
+    Answer, Cluster, ClusterId, Failure, JobDetail, JobId, JobTable, Link, LogGroup, LogStream, NodeTable, Past, Prices, Query, Scope,
+    Source, Trail, Unsent, Why,
 };
 
 /// What is known about one question.
@@ -38,11 +38,11 @@ const KEPT: usize = 64;
 impl Store {
     pub(super) fn put(&mut self, query: Query, result: Result<Answer, Failure>, now: Duration) {
         let is_passing = |query: &Query| {
-            use Query::{Again, Detail, Examine, Folder, History, Preview, Shell, Why};
+            use Query::{Again, Detail, Examine, Folder, History, Preview, Shell, Trail, Why};
             matches!(
                 query,
                 Detail { .. } | Examine { .. } | Why { .. } | Folder { .. } | Preview { .. } | Again { .. } | History { .. } | Shell { .. }
-            )
+            ) || matches!(query, Trail { .. })
         };
         if is_passing(&query) && self.slots.len() > KEPT {
             let oldest = self.slots.iter().filter(|(q, _)| is_passing(q));
@@ -130,6 +130,21 @@ impl Store {
     pub(super) fn why(&self, cluster: &ClusterId, job: &JobId) -> Option<&Why> {
         match self.answer(&Query::Why { cluster: cluster.clone(), job: job.clone() }) {
             Some(Answer::Why(why)) => Some(why),
+            _ => None,
+        }
+    }
+
+    pub(super) fn prices(&self) -> Option<&Prices> {
+        match self.answer(&Query::Prices) {
+            Some(Answer::Prices(prices)) => Some(prices),
+            _ => None,
+        }
+    }
+
+    /// How a cluster was.
+    pub(super) fn trail(&self, query: &Query) -> Option<&Trail> {
+        match self.answer(query) {
+            Some(Answer::Trail(trail)) => Some(trail),
             _ => None,
         }
     }

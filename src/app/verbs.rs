@@ -62,7 +62,7 @@ pub(super) fn on_jobs(action: Action, cluster: &ClusterId, targets: &[Target<'_>
         Action::ShowLog => vec![Intent::Do(Action::FocusLogs)],
         Action::OtherOutput => vec![Intent::Do(Action::LogOther)],
         Action::Fetch => vec![Intent::Open(Box::new(FetchForm::new(cluster.clone(), job, dest)))],
-        Action::Why => vec![Intent::Open(Box::new(Why::new(cluster.clone(), id.clone(), job.name())))],
+        Action::Why => vec![Intent::Open(Box::new(Why::new(cluster.clone(), id.clone(), job.name()).on(running_on(job))))],
         Action::Verbs => {
             let which = fit::menu(targets);
             vec![Intent::Open(Box::new(VerbMenu::new(cluster.clone(), words::title(&targets.iter()), which)))]
@@ -112,6 +112,11 @@ fn again(cluster: &ClusterId, job: &JobId, purpose: Purpose) -> Vec<Intent> {
 }
 
 /// What the queue says of a job, to be read until the scheduler has said more.
+/// The nodes that a job has now.
+fn running_on<'a>(job: &Job<'a>) -> &'a str {
+    if job.state().is_waiting() || job.state().is_over() { "" } else { job.node_list() }
+}
+
 fn known(job: &Job<'_>) -> [(&'static str, String); 9] {
     let reason = if job.reason() == "None" { String::new() } else { job.reason().to_owned() };
     [

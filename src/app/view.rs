@@ -50,6 +50,7 @@ impl App {
             folder: &self.settings.folder,
             size: self.size,
             watch: &self.watch,
+            costs: &self.costs,
         }
     }
 

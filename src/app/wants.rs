@@ -24,7 +24,8 @@ impl App {
         let every = |seconds: f64| Cadence::Every(Duration::from_secs_f64(seconds.clamp(0.5, 86_400.0)));
         let refresh = &self.settings.refresh;
         for source in &self.settings.sources {
-            if *source == Source::Fixed {
+            // The simulation's clusters change, those of the configuration do not.
+            if *source == Source::Fixed && !(asking && self.is_simulated()) {
                 wants.push((Query::Clusters(source.clone()), Cadence::Once));
             } else if asking {
                 wants.push((Query::Clusters(source.clone()), every(refresh.clusters)));
@@ -65,10 +66,26 @@ impl App {
         if let Some(overlay) = self.overlays.last() {
             wants.extend(overlay.wants());
         }
+        if asking && self.costs.has_machines() {
+            wants.push((Query::Prices, Cadence::Follow));
+        }
+        // What a job costs is told by its nodes, whether their pane is seen or not.
+        let examined = wants.iter().find_map(|(query, _)| match query {
+            Query::Examine { cluster, .. } if self.costs.may_cost(cluster) && self.store.nodes(cluster).is_none() => Some(cluster.clone()),
+            _ => None,
+        });
+        if let Some(nodes) = examined.map(Query::Nodes).filter(|nodes| wants.iter().all(|(query, _)| query != nodes)) {
+            wants.push((nodes, Cadence::Once));
+        }
         // What was cut off in an earlier life is wanted to be known from the beginning; it is a file of this machine.
         if wants.iter().all(|(query, _)| *query != Query::Outbox) {
             wants.push((Query::Outbox, Cadence::Once));
         }
         wants
+    }
+
+    /// Whether clusters are simulated: their prices say so.
+    fn is_simulated(&self) -> bool {
+        self.store.prices().is_some_and(|prices| prices.simulated)
     }
 }

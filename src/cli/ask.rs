@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::{Arguments, ConfigVerb, Verb, change, choose, job, logs, print, run};
+use super::{Arguments, ConfigVerb, Verb, change, choose, cost, job, logs, print, run};
 use crate::config::Config;
 use crate::model::{
     Answer, Chosen, Column, Command, Door, Existing, Failure, FailureKind, Fetch, JobChange, JobId, NodeChange, Place, Query, Receipt,
@@ -94,7 +94,7 @@ async fn carry_out(arguments: &Arguments, verb: &Verb, config: &Config, remote: 
         Verb::Rerun { job, array, failed, option } => {
             change::rerun(arguments.json, remote, cluster().await?, &JobId::new(job), (array.as_deref(), *failed), option).await
         }
-        Verb::Job { job } => job::report(arguments.json, remote, cluster().await?, JobId::new(job)).await,
+        Verb::Job { job } => job::report(arguments.json, remote, sources, cluster().await?, JobId::new(job)).await,
         Verb::Script { job } => job::script(arguments.json, remote, cluster().await?, JobId::new(job)).await,
         Verb::Attach { job, node } => {
             let door = job.as_ref().map(|job| Door::Job(JobId::new(job))).or(node.clone().map(Door::Node));
@@ -124,6 +124,10 @@ async fn carry_out(arguments: &Arguments, verb: &Verb, config: &Config, remote: 
                 std::path::absolute(dest).map_err(|e| Failure::new(FailureKind::NotFound, dest.display().to_string(), e.to_string()))?;
             let fetch = Fetch { cluster: cluster().await?, job: JobId::new(job), dest, work_dir: *work_dir, existing };
             fetched(arguments.json, run::run(remote, Command::Fetch(fetch)).await?)
+        }
+        Verb::Cost { name } => {
+            let wanted = name.as_deref().or(arguments.cluster.as_deref());
+            cost::cost(arguments.json, remote, sources, wanted).await
         }
         Verb::Keys => keys(arguments.json, config),
         Verb::Config { verb: ConfigVerb::Check } => {

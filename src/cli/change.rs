@@ -50,8 +50,26 @@ pub(super) fn submitted(json: bool, job: &JobId, said: &str) -> Result<(), Failu
     if json { print::json(&json!({ "id": job.as_str() })) } else { print::out(format!("{job}\n").as_bytes()) }
 }
 
+/// What EC2 warns of the nodes that a job runs on, where its cluster is one of AWS's.
+async fn warned(remote: &dyn Remote, cluster: ClusterId, job: JobId) -> Vec<(String, String)> {
+    if !cluster.as_str().contains('/') {
+        return Vec::new();
+    }
+    let Ok(Answer::Nodes(table)) = remote.ask(Query::Nodes(cluster.clone())).await else { return Vec::new() };
+    if table.nodes.iter().all(|node| node.alerts.is_empty()) {
+        return Vec::new();
+    }
+    let Ok(Answer::Detail(detail)) = remote.ask(Query::Detail { cluster, job }).await else { return Vec::new() };
+    let list = detail.field("NodeList").filter(|_| !detail.state.is_over()).unwrap_or_default();
+    super::job::warnings(&table.nodes, list)
+        .iter()
+        .map(|(node, alert)| ("Warning".to_owned(), format!("{node}: {}", super::job::told(alert))))
+        .collect()
+}
+
 pub(super) async fn why(json: bool, remote: &dyn Remote, cluster: ClusterId, job: JobId) -> Result<(), Failure> {
-    let Answer::Why(why) = remote.ask(Query::Why { cluster, job }).await? else { return Ok(()) };
+    let Answer::Why(mut why) = remote.ask(Query::Why { cluster: cluster.clone(), job: job.clone() }).await? else { return Ok(()) };
+    why.facts.splice(..0, warned(remote, cluster, job).await);
     let estimate = why.estimate.and_then(|at| jiff::Timestamp::from_second(at).ok()).map(|t| t.to_string());
     if json {
         let facts: Vec<Value> = why.facts.iter().map(|(label, text)| json!({ "label": label, "text": text })).collect();

@@ -5,24 +5,40 @@ use std::io::{IsTerminal as _, Write as _};
 use serde_json::{Map, Value as Json, json};
 
 use super::print;
+use crate::model::report::Group;
 use crate::model::text::clean;
-use crate::model::{Answer, ClusterId, Door, Failure, FailureKind, JobDetail, JobId, Query, Report, Usage, Value};
+use crate::model::{
+    Alert, Answer, ClusterId, Door, Failure, FailureKind, JobCost, JobDetail, JobId, Node, Query, Report, Source, Usage, Value, hostlist,
+};
 use crate::remote::Remote;
 
 /// Everything about one job.
-pub(super) async fn report(json: bool, remote: &dyn Remote, cluster: ClusterId, job: JobId) -> Result<(), Failure> {
+pub(super) async fn report(json: bool, remote: &dyn Remote, sources: &[Source], cluster: ClusterId, job: JobId) -> Result<(), Failure> {
     let Answer::Detail(detail) = remote.ask(Query::Examine { cluster: cluster.clone(), job }).await? else { return Ok(()) };
     note(&detail);
-    if json {
-        return print::json(&one(&detail));
-    }
-    // The instances behind the nodes; a job is worth reading without them.
-    let nodes = match remote.ask(Query::Nodes(cluster)).await {
+    // The instances behind the nodes, and what they cost; a job is worth reading without them.
+    let nodes = match remote.ask(Query::Nodes(cluster.clone())).await {
         Ok(Answer::Nodes(nodes)) if detail.field("NodeList").is_some() => nodes.nodes.clone(),
         _ => Vec::new(),
     };
+    let cost = cost(remote, sources, &cluster, &detail, &nodes).await;
+    let warned = if detail.state.is_over() { Vec::new() } else { warnings(&nodes, detail.field("NodeList").unwrap_or_default()) };
+    if json {
+        let mut value = one(&detail);
+        if let Some(fields) = value.as_object_mut() {
+            fields.insert("cost".into(), cost.as_ref().map_or(Json::Null, priced));
+            let of = |(node, alert): &(String, Alert)| json!({ "node": node, "warning": print::alert(alert) });
+            fields.insert("warnings".into(), warned.iter().map(of).collect());
+        }
+        return print::json(&value);
+    }
+    let mut report = Report::of(&detail, &nodes);
+    let rows = cost.as_ref().map(JobCost::rows).unwrap_or_default();
+    report.insert("Resources", Group { title: "Cost (estimate)", rows });
+    let rows = warned.into_iter().map(|(node, alert)| (node, Value::Text(told(&alert)))).collect();
+    report.insert("Times", Group { title: "Warnings", rows });
     let mut text = String::new();
-    for group in Report::of(&detail, &nodes).groups {
+    for group in report.groups {
         text.push_str(&format!("{}\n", group.title));
         for (label, value) in group.rows {
             let value = match value {
@@ -34,6 +50,39 @@ pub(super) async fn report(json: bool, remote: &dyn Remote, cluster: ClusterId, 
         }
     }
     print::out(text.as_bytes())
+}
+
+/// What it costs or has cost, where its cluster is one of AWS's.
+async fn cost(remote: &dyn Remote, sources: &[Source], cluster: &ClusterId, job: &JobDetail, nodes: &[Node]) -> Option<JobCost> {
+    let others: Vec<Source> = sources.iter().filter(|source| **source != Source::Fixed).cloned().collect();
+    // `profile/region/name` is only what AWS told of: elsewhere AWS is not asked.
+    if nodes.is_empty() || !cluster.as_str().contains('/') {
+        return None;
+    }
+    let (clusters, _) = super::choose::clusters(remote, &others).await;
+    let region = clusters.into_iter().find(|known| known.id == *cluster)?.region;
+    let Ok(Answer::Prices(prices)) = remote.ask(Query::Prices).await else { return None };
+    JobCost::of(job, nodes, region.as_deref(), &prices)
+}
+
+fn priced(cost: &JobCost) -> Json {
+    let known = cost.burn.brief().is_some();
+    json!({
+        "usd": known.then(|| cost.cost.dollars()), "usd_per_hour": known.then(|| cost.burn.hour.dollars()), "seconds": cost.seconds,
+        "share": cost.share.map(|(cpus, of)| json!({ "cpus": cpus, "of": of })), "nodes_unpriced": cost.burn.unpriced,
+        "estimate": true, "assumes": cost.burn.assumes(),
+    })
+}
+
+/// What EC2 warns of the nodes in a list.
+pub(super) fn warnings(nodes: &[Node], node_list: &str) -> Vec<(String, Alert)> {
+    let warned = nodes.iter().filter(|node| !node.alerts.is_empty() && hostlist::holds(node_list, &node.name));
+    warned.flat_map(|node| node.alerts.iter().map(|alert| (node.name.clone(), alert.clone()))).collect()
+}
+
+/// `2026-11-28T14:00:00Z: its machine retires …`
+pub(super) fn told(alert: &Alert) -> String {
+    format!("{}{} ({})", alert.at.map_or_else(String::new, |at| format!("{at}: ")), alert.words, alert.code)
 }
 
 /// Says on standard error that a job is from the record.

@@ -5,7 +5,7 @@ use std::io::Write;
 use serde_json::{Value, json};
 
 use crate::model::text::clean;
-use crate::model::{Chosen, Cluster, Failure, FailureKind, Job, JobTable, Node};
+use crate::model::{Alert, Chosen, Cluster, Failure, FailureKind, Job, JobTable, Node};
 use crate::ui::{Cut, fit, width};
 
 /// Writes to standard output. A reader that has seen enough is no failure.
@@ -108,7 +108,15 @@ pub(super) fn node(node: &Node) -> Value {
         "instance_id": node.instance_id,
         "instance_type": node.instance_type,
         "address": node.address,
+        "purchase": node.purchase.map(crate::model::Purchase::word),
+        "zone": node.zone,
+        "warnings": node.alerts.iter().map(alert).collect::<Vec<_>>(),
     })
+}
+
+/// What EC2 warns of.
+pub(super) fn alert(alert: &Alert) -> Value {
+    json!({ "kind": alert.kind.word(), "code": alert.code, "words": alert.words, "at": alert.at.map(|t| t.to_string()) })
 }
 
 pub(super) fn nodes(nodes: &[Node]) -> Result<(), Failure> {
@@ -124,7 +132,7 @@ pub(super) fn nodes(nodes: &[Node]) -> Result<(), Failure> {
                 n.memory_mb.to_string(),
                 or(&n.instance_id),
                 or(&n.instance_type),
-                or(&n.reason),
+                n.alerts.first().map_or_else(|| or(&n.reason), |alert| format!("! {}", alert.brief())),
             ]
         })
         .collect();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{ClusterId, Failure};
+use super::{ClusterId, Failure, Machines};
 
 /// Where a cluster comes from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
@@ -98,6 +98,8 @@ pub struct Cluster {
     pub head_node: Option<HeadNode>,
     /// Compute nodes that exist right now (for AWS: instances that are not going away).
     pub nodes_up: Option<u32>,
+    /// Its machines that run now, in all their kinds.
+    pub machines: Vec<Machines>,
     /// When its head node was launched, or its creation began.
     pub since: Option<Timestamp>,
     /// CloudWatch's group of its logs, where known.
@@ -124,6 +126,7 @@ impl Cluster {
             scheduler: None,
             head_node: None,
             nodes_up: None,
+            machines: Vec::new(),
             since: None,
             log_group: None,
             failures: Vec::new(),

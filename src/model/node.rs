@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use super::{Alert, Purchase};
+
 /// What a node is doing, in the classes that deserve their own colour.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord)]
 pub enum NodePhase {
@@ -79,6 +81,12 @@ pub struct Node {
     pub instance_type: Option<String>,
     /// EC2's state of it.
     pub instance_state: Option<String>,
+    /// How it is paid for.
+    pub purchase: Option<Purchase>,
+    /// Its availability zone.
+    pub zone: Option<String>,
+    /// What EC2 says is wrong with it, or about to happen to it.
+    pub alerts: Vec<Alert>,
 }
 
 impl Node {
@@ -105,7 +113,22 @@ impl Node {
             instance_id: None,
             instance_type: None,
             instance_state: None,
+            purchase: None,
+            zone: None,
+            alerts: Vec::new(),
         }
+    }
+
+    /// EC2's type of the machine behind it, or of the one that it would have: ParallelCluster names it among a node's features.
+    pub fn machine_type(&self) -> Option<&str> {
+        let is_type = |word: &&str| {
+            let (family, size) = word.split_once('.').unwrap_or(("", ""));
+            let plain = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+            plain(family) && plain(size) && family.starts_with(|c: char| c.is_ascii_lowercase())
+        };
+        let mut named = self.features.iter().map(String::as_str).filter(is_type);
+        // Where several are named, any of them may be the next one.
+        self.instance_type.as_deref().or_else(|| named.next().filter(|_| named.next().is_none()))
     }
 }
 
@@ -172,6 +195,8 @@ pub struct NodeTable {
     pub counts: BTreeMap<NodePhase, usize>,
     /// Lines of the answer that could not be read.
     pub warnings: u32,
+    /// Why EC2's checks of the machines are not known, where they were asked for in vain.
+    pub unchecked: Option<String>,
 }
 
 impl NodeTable {
@@ -181,7 +206,7 @@ impl NodeTable {
         for node in &nodes {
             *counts.entry(node.phase).or_insert(0) += 1;
         }
-        Self { nodes, counts, warnings }
+        Self { nodes, counts, warnings, unchecked: None }
     }
 
     /// Nodes in this phase.
@@ -205,5 +230,15 @@ mod tests {
         assert_eq!(plain("down*"), "out of service; it does not answer");
         assert_eq!(plain("mix-"), "some of its CPUs work; planned for a job of higher priority");
         assert_eq!((plain("alloc").as_str(), plain("au").as_str(), plain("").as_str()), ("all its CPUs work", "", ""));
+    }
+    #[test]
+    fn the_type_of_a_machine_is_told_by_its_features_where_there_is_one() {
+        let mut node = Node::named("q-dy-a-1", "idle~", NodePhase::PoweredDown);
+        node.features = ["dynamic", "c6i.xlarge", "my.Resource", "v1.2.3"].map(str::to_owned).into();
+        assert_eq!(node.machine_type(), Some("c6i.xlarge"));
+        node.features.push("u-6tb1.112xlarge".into());
+        assert_eq!(node.machine_type(), None, "either may be the next one");
+        node.instance_type = Some("c6i.large".into());
+        assert_eq!(node.machine_type(), Some("c6i.large"));
     }
 }

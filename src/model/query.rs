@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{
     Again, Cluster, ClusterId, Deed, FileEntry, JobDetail, JobId, JobTable, Link, LogEvent, LogGroup, LogHit, LogPlace, LogSource,
-    LogStream, NodeTable, Past, Place, Preview, Recall, SchedulerKind, Unsent, Why,
+    LogStream, NodeTable, Past, Place, Preview, Prices, Recall, SchedulerKind, Trail, Unsent, Why, Window,
 };
 
 /// Somebody who knows clusters.
@@ -102,6 +102,15 @@ pub enum Query {
     Outbox,
     /// What was changed, from this machine and by this user?
     Audit,
+    /// What does an hour of each kind of machine cost that a known cluster has? Followed, it tells at once what it knows already.
+    Prices,
+    /// How was the cluster over time, as far as qdeck looked?
+    Trail {
+        /// The cluster.
+        cluster: ClusterId,
+        /// How far back.
+        window: Window,
+    },
     /// Which program opens a shell there? It needs a terminal.
     Shell {
         /// The cluster.
@@ -183,6 +192,7 @@ impl Query {
             Self::Outputs { .. } => (9, 2),
             Self::History { .. } => (0, 1),
             Self::Clusters(_) | Self::Locate(_) | Self::Link(_) | Self::Outbox | Self::Audit => (0, 0),
+            Self::Prices | Self::Trail { .. } => (0, 0),
             Self::Streams(_) | Self::Groups(_) | Self::GroupStreams { .. } | Self::Glob { .. } => (0, 0),
             Self::Log(..) | Self::LogRange { .. } | Self::LogFind { .. } | Self::Folder { .. } | Self::Preview { .. } => (0, 0),
         };
@@ -200,7 +210,8 @@ impl Query {
             Place::Head(cluster) => Some(cluster),
         };
         match self {
-            Self::Clusters(_) | Self::Locate(_) | Self::Outbox | Self::Audit | Self::Groups(_) => None,
+            Self::Clusters(_) | Self::Locate(_) | Self::Outbox | Self::Audit | Self::Groups(_) | Self::Prices => None,
+            Self::Trail { cluster, .. } => Some(cluster),
             Self::Link(cluster) | Self::Nodes(cluster) | Self::Streams(cluster) => Some(cluster),
             Self::Jobs { cluster, .. } | Self::Detail { cluster, .. } | Self::Why { cluster, .. } => Some(cluster),
             Self::Again { cluster, .. } | Self::History { cluster, .. } => Some(cluster),
@@ -238,6 +249,10 @@ pub enum Answer {
     History(Vec<Past>),
     /// To [`Query::Audit`], the newest first.
     Audit(Vec<Deed>),
+    /// To [`Query::Prices`].
+    Prices(Arc<Prices>),
+    /// To [`Query::Trail`].
+    Trail(Arc<Trail>),
     /// To [`Query::Outbox`].
     Outbox(Vec<Unsent>),
     /// To [`Query::Log`].

@@ -54,6 +54,14 @@ impl Report {
         groups.retain(|group| !group.rows.is_empty());
         Self { groups }
     }
+
+    /// Puts a group before the one that is titled so, or at the end; one without rows is left out.
+    pub fn insert(&mut self, before: &str, group: Group) {
+        let at = self.groups.iter().position(|other| other.title == before).unwrap_or(self.groups.len());
+        if !group.rows.is_empty() {
+            self.groups.insert(at, group);
+        }
+    }
 }
 
 fn use_title(job: &JobDetail) -> &'static str {

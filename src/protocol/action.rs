@@ -94,6 +94,7 @@ actions! {
     Streams, "streams", Everywhere, [c('L')], "streams", "Choose one of the cluster's log streams.";
     Messages, "messages", Everywhere, [c('!')], "messages", "Show every receipt and failure of this session.";
     Outbox, "outbox", Everywhere, [c('O')], "outbox", "Show submissions whose answer was cut off, and finish them.";
+    Charts, "charts", Everywhere, [c('$')], "charts", "Show nodes, queue, use and cost over time.";
     Redraw, "redraw", Everywhere, [ctrl('l')], "redraw", "Draw the whole screen again.";
     Up, "up", List, [c('k'), k(Key::Up)], "up", "One up.";
     Down, "down", List, [c('j'), k(Key::Down)], "down", "One down.";

@@ -3,8 +3,10 @@
 mod client;
 mod clusters;
 mod fleet;
+mod health;
 mod listing;
 mod logs;
+mod prices;
 mod stacks;
 mod streams;
 mod trouble;
@@ -17,9 +19,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures::stream::BoxStream;
 use tokio::sync::{Mutex, OnceCell};
 
+use super::alerts::Told;
 use super::join::Instance;
 use super::part::Found;
-use crate::model::{Answer, Cluster, Failure, LogEvent, LogGroup, LogStart, LogStream};
+use crate::model::{Answer, Cluster, Failure, LogEvent, LogGroup, LogStart, LogStream, Purchase};
 use client::{Clients, Where};
 
 /// The AWS side of the world. Cheap to clone; connects to nothing until it is asked.
@@ -61,6 +64,27 @@ impl Aws {
     pub async fn instances(&self, cluster: &Cluster) -> Result<Vec<Instance>, Failure> {
         let clients = self.clients(cluster.profile.as_deref(), cluster.region.as_deref()).await?;
         clusters::instances(&clients, &cluster.name).await
+    }
+
+    /// What EC2 says of running machines of a cluster: its checks, and the events to come. `token` is kept from call to call.
+    pub async fn health(&self, cluster: &Cluster, ids: &[String], token: &mut Option<String>) -> Result<Told, Failure> {
+        let clients = self.clients(cluster.profile.as_deref(), cluster.region.as_deref()).await?;
+        health::look(&clients, ids, token).await
+    }
+
+    /// The prices of instance types in a region, on demand or spot.
+    pub async fn prices(
+        &self,
+        profile: Option<&str>,
+        region: &str,
+        purchase: Purchase,
+        types: &[String],
+    ) -> Result<Vec<super::prices::Told>, Failure> {
+        let clients = self.clients(profile, Some(region)).await?;
+        match purchase {
+            Purchase::OnDemand => prices::on_demand(&clients, types).await,
+            Purchase::Spot => prices::spot(&clients, types).await,
+        }
     }
 
     /// The log streams of a group, or of a cluster's newest one: longer and longer lists, the last one complete.

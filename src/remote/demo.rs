@@ -4,6 +4,7 @@
 
 mod answers;
 mod change;
+mod cost;
 mod files;
 mod logs;
 mod past;
@@ -21,7 +22,8 @@ use futures::stream::{self, BoxStream, StreamExt};
 use jiff::Timestamp;
 
 use crate::model::{
-    Answer, Cluster, ClusterId, Command, Failure, FailureKind, Link, LogEvent, LogSource, LogStart, Progress, Query, Receipt, Scope,
+    Answer, Cluster, ClusterId, Command, Failure, FailureKind, Link, LogEvent, LogSource, LogStart, Prices, Progress, Query, Receipt,
+    Scope, Trail,
 };
 use crate::remote::Remote;
 use world::World;
@@ -71,8 +73,13 @@ impl Demo {
 
     /// The simulated clusters as they are now.
     pub fn clusters(&self) -> Vec<Cluster> {
-        let up = self.with_world(|world| world.nodes_up());
-        answers::clusters(self.epoch, (self.watch)(), up)
+        let (up, machines) = self.with_world(|world| (world.nodes_up(), cost::machines(world)));
+        answers::clusters(self.epoch, (self.watch)(), up, machines)
+    }
+
+    /// What the simulated machines cost.
+    pub fn prices(&self) -> Prices {
+        cost::prices(self.epoch)
     }
 
     /// Looks at the world as it is at this moment.
@@ -102,6 +109,7 @@ impl Demo {
             Query::Streams(_) => Ok(Answer::Streams(self.with_world(|w| logs::streams(w)))),
             Query::Folder { path, .. } => files::folder(&path),
             Query::Preview { path, .. } => files::preview(&path),
+            Query::Trail { window, .. } => Ok(Answer::Trail(Arc::new(self.with_world(|w| cost::trail(w, window))))),
             Query::Why { job, .. } => self.with_world(|w| why::why(w, &job)).map(Answer::Why),
             Query::Again { cluster, job } => self.with_world(|w| past::again(w, cluster, &job)).map(Box::new).map(Answer::Again),
             Query::History { recall, .. } => Ok(Answer::History(self.with_world(|w| past::history(w, &recall)))),
@@ -118,7 +126,7 @@ impl Demo {
             Query::Clusters(_) | Query::Locate(_) | Query::Link(_) | Query::Log(..) | Query::Outbox | Query::Audit => {
                 Err(missing("the simulation"))
             }
-            Query::Groups(_) | Query::Glob { .. } => Err(missing("the simulation")),
+            Query::Groups(_) | Query::Glob { .. } | Query::Prices => Err(missing("the simulation")),
         };
         tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(missing("the simulation")))
     }
@@ -128,6 +136,10 @@ impl Demo {
         let age = (self.watch)();
         if let Query::Streams(_) | Query::GroupStreams { .. } = query {
             return Ok(Answer::Streams(logs::young_streams()));
+        }
+        if let Query::Trail { window, .. } = query {
+            let minute = crate::remote::now().as_second() / 60;
+            return Ok(Answer::Trail(Arc::new(Trail { simulated: true, ..Trail::new(*window, minute, &[]) })));
         }
         if age < CREATION {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few minutes")]

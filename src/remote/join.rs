@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use crate::model::{Node, NodePhase};
+use crate::model::{Node, NodePhase, Purchase};
 
 /// An EC2 instance of a cluster.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -29,6 +29,26 @@ pub struct Instance {
     pub compute_resource: Option<String>,
     /// When it was launched.
     pub launched: Option<Timestamp>,
+    /// Whether it is a spot machine.
+    pub is_spot: bool,
+    /// Its availability zone.
+    pub zone: Option<String>,
+    /// EC2's code for why it is in its state, `Server.SpotInstanceTermination`.
+    pub reason: Option<String>,
+    /// When it came into that state, as far as EC2 says.
+    pub ended: Option<Timestamp>,
+}
+
+impl Instance {
+    /// Whether it is there, or will be: not ending, and not ended.
+    pub fn is_alive(&self) -> bool {
+        !matches!(self.state.as_str(), "shutting-down" | "terminated")
+    }
+
+    /// How it is paid for.
+    pub fn purchase(&self) -> Purchase {
+        if self.is_spot { Purchase::Spot } else { Purchase::OnDemand }
+    }
 }
 
 /// Writes instance, type and state into the nodes whose instance is certain: because the scheduler names it, because the addresses are
@@ -72,6 +92,7 @@ fn fill(node: &mut Node, instance: &Instance) {
     node.instance_id = Some(instance.id.clone());
     node.instance_type = Some(instance.instance_type.clone());
     node.instance_state = Some(instance.state.clone());
+    (node.purchase, node.zone) = (Some(instance.purchase()), instance.zone.clone());
 }
 
 /// Queue and compute resource of a node's name, `{queue}-{st|dy}-{resource}-{n}`; a queue's name may hold dashes.

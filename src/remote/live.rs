@@ -3,7 +3,10 @@
 //! Knows which cluster is reached how, and nothing of how ssh, AWS or a scheduler work.
 
 mod backend;
+mod cost;
 mod directory;
+#[cfg(feature = "aws")]
+mod machines;
 mod memory;
 mod output;
 mod save;
@@ -26,6 +29,7 @@ use super::demo::Demo;
 use super::host::Host;
 use super::local::LocalHost;
 use super::part::Found;
+use super::prices::Book;
 use super::record::{Record, Taken};
 use super::runner::Runner;
 use directory::Directory;
@@ -44,8 +48,11 @@ struct Inner {
     demo: Option<Demo>,
     /// The user's configuration file, where there is a place for one.
     config: Option<PathBuf>,
+    book: Arc<Book>,
     #[cfg(feature = "aws")]
     aws: super::aws::Aws,
+    #[cfg(feature = "aws")]
+    machines: machines::Machines,
 }
 
 impl Live {
@@ -67,8 +74,11 @@ impl Live {
                 record,
                 demo,
                 config: file,
+                book: Arc::new(Book::at(Book::default_path())),
                 #[cfg(feature = "aws")]
                 aws,
+                #[cfg(feature = "aws")]
+                machines: machines::Machines::default(),
             }),
         }
     }
@@ -108,12 +118,16 @@ impl Inner {
                 let nodes = backend.nodes();
                 #[cfg(feature = "aws")]
                 let nodes = self.joined(&cluster, nodes);
-                nodes.await.map(|nodes| Answer::Nodes(Arc::new(nodes)))
+                let nodes = Arc::new(nodes.await?);
+                self.note_nodes(&cluster, &nodes);
+                Ok(Answer::Nodes(nodes))
             }
             Query::Jobs { cluster, scope } => {
                 let backend = self.directory.backend(&cluster)?;
                 let jobs = backend.jobs(scope, false).await?;
-                Ok(Answer::Jobs(Arc::new(memory::noted(&self.record, &backend, &cluster, scope, jobs).await)))
+                let jobs = Arc::new(memory::noted(&self.record, &backend, &cluster, scope, jobs).await);
+                self.note_queue(&cluster, scope, &jobs);
+                Ok(Answer::Jobs(jobs))
             }
             Query::Detail { cluster, job } => {
                 let told = self.directory.backend(&cluster)?.detail(job.clone()).await;
@@ -135,6 +149,8 @@ impl Inner {
                 let backend = self.directory.backend(&cluster)?;
                 memory::recall(&self.record, &backend, cluster, recall).await.map(Answer::History)
             }
+            Query::Prices => self.prices().await,
+            Query::Trail { cluster, window } => self.trail(cluster, window).await,
             Query::Outbox => memory::unsent(&self.record).await.map(Answer::Outbox),
             // The last of the growing lists is the whole one.
             Query::Streams(cluster) => last(self.streams(&cluster, None)).await,
@@ -173,6 +189,7 @@ impl Inner {
             Source::Aws { profile, region } => {
                 let found = self.aws.clusters(profile.as_deref(), region.as_deref()).await?;
                 self.directory.learn(&found);
+                self.note_costs(&found);
                 Ok(found)
             }
             #[cfg(not(feature = "aws"))]
@@ -208,11 +225,10 @@ impl Inner {
     ) -> Result<crate::model::NodeTable, Failure> {
         let Some(known) = self.directory.known(cluster) else { return nodes.await };
         // Side by side: what EC2 says comes in the time that the scheduler takes.
-        let (nodes, instances) = futures::join!(nodes, self.aws.instances(&known));
+        let (nodes, machines) = futures::join!(nodes, self.machines.of(&self.aws, &known));
         let mut nodes = nodes?;
-        // Nodes without their instances are still worth seeing; EC2's own trouble shows at the list of clusters.
-        if let Ok(instances) = instances {
-            super::join::join(&mut nodes.nodes, &instances);
+        if let Some(machines) = machines {
+            self.machines.write(cluster, &machines, &mut nodes);
         }
         Ok(nodes)
     }
@@ -337,6 +353,7 @@ impl Inner {
             Query::Log(LogSource::Stream { .. }, _) => failed(without_aws()),
             Query::Streams(cluster) => self.streams(&cluster, None),
             Query::GroupStreams { cluster, group } => self.streams(&cluster, Some(group)),
+            Query::Prices => self.follow_prices(),
             other => self.ask(other).into_stream().boxed(),
         }
     }

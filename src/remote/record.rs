@@ -6,6 +6,7 @@ mod jobs;
 mod outbox;
 mod recall;
 mod schema;
+mod trail;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -40,6 +41,8 @@ struct Inner {
     users: HashMap<ClusterId, String>,
     /// What changed and has not been told yet: an answer that nobody waits for any more loses none of it.
     news: HashMap<ClusterId, Vec<Change>>,
+    /// The minute that each thing was last written down in.
+    minutes: HashMap<(ClusterId, trail::Seen), i64>,
 }
 
 impl Record {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod answers;
+mod cost;
 mod flows;
 mod logs;
 mod news;

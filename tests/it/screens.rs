@@ -154,7 +154,7 @@ fn too_small() {
 #[test]
 fn no_size_and_no_overlay_breaks_the_drawing() {
     let overlays =
-        ["", "?", "!", ":", "c", "f", "n", "L", "K", "enter", "/", "z", "P", "O", "e", "A", "x", "C", "t", "w", "d", "X", "2 z enter"];
+        ["", "?", "!", ":", "c", "f", "n", "L", "K", "enter", "/", "z", "P", "O", "e", "A", "x", "C", "t", "w", "d", "X", "2 z enter", "$"];
     for overlay in overlays {
         for (width, height) in (1..200).step_by(9).flat_map(|w| (1..60).step_by(5).map(move |h| (w, h))) {
             let mut stage = Stage::new(width, height);

@@ -14,6 +14,8 @@ mod support;
 mod arrays;
 #[cfg(feature = "aws")]
 mod clusters;
+#[cfg(feature = "aws")]
+mod cost;
 mod exactly_once;
 mod faults;
 mod gridengine;

@@ -10,10 +10,11 @@ What it adds to moto:
       /launch    {"name": NODE, "ip": IP}     a pending compute instance      -> {"id": "i-..."}
       /running   {"name": NODE, "ip": IP}     it has booted
       /terminate {"name": NODE, "ip": IP}
-      /instance  {"id": "i-...", "state": "stopping", "reason": "..."}
+      /instance  {"id": "i-...", "state": "stopping", "reason": "...", "code": "Server.SpotInstanceTermination"}
       /log/STREAM                             the body's lines become events; STREAM may be the end of a stream's name
       /stack, /event, /fleet                  see moto_stacks.py
       /fault                                  see moto_faults.py
+      /price, /status, /spot                  see moto_costs.py
       /live-tail {"deny": true}               StartLiveTail is refused, until {"deny": false}
                  {"sample": N}                a second with more than N events is sampled (AWS: 500)
                  {"end": true}                sessions that are open end as after three hours
@@ -22,6 +23,7 @@ What it adds to moto:
 """
 
 import argparse
+import io
 import json
 import struct
 import sys
@@ -36,6 +38,7 @@ from moto.backends import get_backend
 from moto.logs.utils import EventMessageFilter
 from moto.moto_api._internal import mock_random
 
+import moto_costs
 import moto_faults
 import moto_stacks
 
@@ -182,9 +185,16 @@ def control(path, body):
         return moto_faults.control(d)
     if path in ("/stack", "/event", "/fleet"):
         return moto_stacks.control(path, {"region": SEED["region"], **d})
+    if path in ("/price", "/status"):
+        return moto_costs.control(path, d)
     ec2 = backend("ec2", d.get("region"))
     if path == "/instance":
-        set_state(ec2.get_instance(d["id"]), d["state"], d.get("reason", ""))
+        instance = ec2.get_instance(d["id"])
+        set_state(instance, d["state"], d.get("reason", ""))
+        instance.state_reason.code = d.get("code", "")
+        return {"id": d["id"]}
+    if path == "/spot":
+        ec2.get_instance(d["id"]).instance_lifecycle = "spot"
         return {"id": d["id"]}
     alive = [i for i in ec2.all_instances() if i.private_ip == d["ip"] and i._state.name not in ("terminated", "shutting-down")]
     if path == "/launch":
@@ -311,6 +321,15 @@ class App(moto.server.DomainDispatcherApplication):
     def served(self, environ, start_response):
         if environ.get("HTTP_X_AMZ_TARGET", "").endswith(".StartLiveTail"):
             return live_tail(environ, start_response)
+        body = environ["wsgi.input"].read()
+        environ["wsgi.input"] = io.BytesIO(body)
+        region, action, form, _ = moto_faults.wants_of(environ, body)
+        if action == "GetProducts":
+            return moto_costs.products(start_response, body)
+        if action == "DescribeSpotPriceHistory":
+            return moto_costs.spot_prices(start_response, region, form)
+        if action == "DescribeInstanceStatus":
+            return moto_costs.statuses(start_response, backend("ec2", region), form)
         return super().__call__(environ, start_response)
 
 

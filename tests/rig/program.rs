@@ -33,6 +33,7 @@ impl<'a> Program<'a> {
         let mut env: Vec<(String, String)> =
             self.rig.env().filter(|(k, _)| *k != "SLURM_CONF").map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
         env.push(("XDG_STATE_HOME".into(), self.dir.path().join("state").display().to_string()));
+        env.push(("XDG_CACHE_HOME".into(), self.dir.path().join("cache").display().to_string()));
         env.push(("XDG_CONFIG_HOME".into(), self.dir.path().join("config").display().to_string()));
         env
     }

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 
 use super::{Intent, Look, Overlay, cells, sheet};
 use crate::app::panes::wrapped;
-use crate::model::Cluster;
+use crate::model::{Cluster, ClusterId};
 use crate::protocol::{Action, Chord, Effect};
 use crate::ui::{Tone, put};
 
@@ -13,6 +13,8 @@ use crate::ui::{Tone, put};
 #[derive(Debug)]
 pub(in crate::app) struct Details {
     title: String,
+    /// The cluster it is about.
+    cluster: ClusterId,
     known: Vec<(String, String)>,
     top: usize,
 }
@@ -45,7 +47,20 @@ impl Details {
         known.extend(cluster.log_group.iter().map(|group| ("Log group".to_owned(), group.clone())));
         known.extend(cluster.failures.iter().map(|failure| (failure.code.clone(), failure.reason.clone())));
         known.extend(cluster.notes.iter().map(|note| ("Note".to_owned(), note.clone())));
-        Self { title: format!("Cluster {}", cluster.name), known, top: 0 }
+        Self { title: format!("Cluster {}", cluster.name), cluster: cluster.id.clone(), known, top: 0 }
+    }
+
+    /// What it costs now, and what its idle nodes do.
+    fn costs(&self, look: &Look<'_>) -> Vec<(String, String)> {
+        let Some(burn) = look.costs.burn(&self.cluster).filter(|burn| burn.machines() > 0) else { return Vec::new() };
+        let brief = burn.brief().unwrap_or_else(|| "not known".to_owned());
+        let count = if burn.machines() == 1 { "1 machine".to_owned() } else { format!("{} machines", burn.machines()) };
+        let mut rows = vec![("Costs now".to_owned(), format!("{brief} for {count}: {}", burn.assumes()))];
+        let idle = look.costs.idle(&self.cluster).and_then(|idle| Some((idle.brief()?, idle.machines())));
+        rows.extend(idle.map(|(brief, n)| ("Of that idle".to_owned(), format!("{brief} for {n} of its nodes"))));
+        let trouble = look.store.prices().and_then(|prices| prices.trouble.as_ref());
+        rows.extend(trouble.map(|failure| ("Prices".to_owned(), format!("{} {}", failure.what, failure.hint))));
+        rows
     }
 }
 
@@ -69,11 +84,11 @@ impl Overlay for Details {
     }
 
     fn draw(&self, buf: &mut Buffer, body: Rect, look: &Look<'_>) {
-        let fields = &self.known;
+        let fields: Vec<_> = self.known.iter().cloned().chain(self.costs(look)).collect();
         let room = body.width.saturating_sub(8).clamp(30, 100);
         let label = fields.iter().map(|(l, _)| cells(l)).max().unwrap_or(8).min(18);
         let mut rows: Vec<(String, String)> = Vec::new();
-        for (name, value) in fields {
+        for (name, value) in &fields {
             let value = crate::model::text::clean(value);
             for (i, part) in wrapped(&value, usize::from(room.saturating_sub(label + 2)).max(10)).into_iter().enumerate() {
                 rows.push((if i == 0 { name.clone() } else { String::new() }, part));

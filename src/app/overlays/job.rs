@@ -3,10 +3,12 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::node::warning;
 use super::{Asking, Intent, Look, Overlay, Purpose, cells, sheet};
 use crate::app::panes::wrapped;
 use crate::model::duration::age;
-use crate::model::{Cadence, ClusterId, Door, JobId, JobState, OutputKind, Query, Report, Value};
+use crate::model::report::Group;
+use crate::model::{Cadence, ClusterId, Door, JobCost, JobId, JobState, OutputKind, Query, Report, Value, hostlist};
 use crate::protocol::{Action, Area, Chord, Effect};
 use crate::ui::{Tone, put};
 
@@ -57,11 +59,19 @@ impl JobSheet {
             return rows;
         };
         let nodes = look.store.nodes(&self.cluster).map_or(&[][..], |table| &table.nodes);
-        for group in Report::of(job, nodes).groups {
+        let mut report = Report::of(job, nodes);
+        let cost = look.costs.of_job(&self.cluster, &self.job).map(JobCost::rows).unwrap_or_default();
+        report.insert("Resources", Group { title: "Cost (estimate)", rows: cost });
+        let warned = warnings(look, &self.cluster, if job.state.is_over() { "" } else { job.field("NodeList").unwrap_or_default() });
+        let warned = warned.into_iter().map(|(node, text)| (node, Value::Text(text))).collect();
+        report.insert("Times", Group { title: "Warnings", rows: warned });
+        for group in report.groups {
+            let warns = group.title == "Warnings";
             say("", "", Tone::Plain, None);
             say(group.title, "", Tone::Strong, None);
             for (name, value) in group.rows {
                 match value {
+                    Value::Text(text) if warns => say(&name, &text, Tone::Bad, None),
                     Value::Text(text) => say(&name, &text, tone_of(&name, job.state), None),
                     Value::Time(at) => {
                         let day = look.local(at, "%a %d %b %Y %H:%M:%S");
@@ -78,6 +88,12 @@ impl JobSheet {
         rows.drain(..1.min(rows.len()));
         rows
     }
+}
+
+/// What EC2 warns of the nodes in this list: node and words.
+pub(super) fn warnings(look: &Look<'_>, cluster: &ClusterId, node_list: &str) -> Vec<(String, String)> {
+    let here = look.costs.alerts(cluster).iter().filter(|(node, _)| hostlist::holds(node_list, node));
+    here.flat_map(|(node, alerts)| alerts.iter().map(|alert| (node.clone(), warning(alert, look)))).collect()
 }
 
 /// The state in its colour; everything else in the ordinary one.

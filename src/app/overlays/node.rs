@@ -8,10 +8,11 @@ use ratatui::layout::Rect;
 use super::scroll::{Scroll, place};
 use super::{Intent, Look, Overlay, sheet};
 use crate::app::panes::wrapped;
+use crate::model::cost::{WITHOUT, day};
 use crate::model::duration::age;
 use crate::model::node::plain;
 use crate::model::text::clean;
-use crate::model::{Job, Node, NodePhase};
+use crate::model::{Alert, Job, Node, NodePhase};
 use crate::protocol::{Action, Area, Chord, Effect};
 use crate::ui::{Tone, put};
 
@@ -20,6 +21,8 @@ use crate::ui::{Tone, put};
 pub(in crate::app) struct NodeSheet {
     node: Node,
     jobs: Vec<String>,
+    /// Why EC2's checks are not known.
+    unchecked: Option<String>,
     /// Whether the jobs are everybody's.
     all: bool,
     scroll: Scroll,
@@ -36,7 +39,12 @@ impl NodeSheet {
     /// With the jobs on it, as far as the queue that is shown tells; `all` says that it shows everybody's.
     pub(in crate::app) fn new(node: &Node, jobs: &[Job<'_>], all: bool) -> Self {
         let jobs = jobs.iter().map(|job| format!("{}  {}  {} of {}", job.id(), job.name(), job.state().short(), job.user())).collect();
-        Self { node: node.clone(), jobs, all, scroll: Scroll::default() }
+        Self { node: node.clone(), jobs, unchecked: None, all, scroll: Scroll::default() }
+    }
+
+    /// The same, with the reason why EC2's checks of the machine are not known.
+    pub(in crate::app) fn unchecked(self, why: Option<String>) -> Self {
+        Self { unchecked: why.filter(|_| self.node.instance_id.is_some()), ..self }
     }
 
     fn room(body: (u16, u16)) -> (u16, u16) {
@@ -78,6 +86,11 @@ impl NodeSheet {
             ("EC2 state", node.instance_state.clone().unwrap_or_default(), Tone::Plain),
         ];
         out.retain(|(_, value, _)| !value.is_empty());
+        let warned = node.alerts.iter().enumerate();
+        let warned = warned.map(|(i, alert)| (if i == 0 { "Warning" } else { "" }, warning(alert, look), Tone::Bad));
+        out.splice(1..1, warned.collect::<Vec<_>>());
+        out.extend(self.unchecked.as_ref().map(|why| ("EC2 checks", format!("not known: {why}"), Tone::Dim)));
+        out.extend(self.cost(look).map(|text| ("Costs", text, Tone::Plain)));
         let whose = if self.all { "Jobs" } else { "Your jobs" };
         match self.jobs.as_slice() {
             [] if self.all => out.push((whose, "none".to_owned(), Tone::Dim)),
@@ -90,6 +103,20 @@ impl NodeSheet {
         out
     }
 
+    /// What its machine costs, or would cost.
+    fn cost(&self, look: &Look<'_>) -> Option<String> {
+        let (node, cluster) = (&self.node, look.active?);
+        let prices = look.store.prices();
+        let (purchase, price) = look.costs.node(cluster, node, prices)?;
+        let simulated = if prices.is_some_and(|prices| prices.simulated) { "simulated " } else { "" };
+        let state = match (node.phase, &node.instance_id) {
+            (_, None) => ", once it runs",
+            (NodePhase::Idle, Some(_)) => " while nobody uses it",
+            (_, Some(_)) => "",
+        };
+        Some(format!("{}/h{state}; {simulated}{} price of {}; {WITHOUT}", price.hour.about(), purchase.word(), day(price.at)))
+    }
+
     fn lines(&self, look: &Look<'_>, room: u16) -> Vec<(&'static str, String, Tone)> {
         let mut out = Vec::new();
         for (label, value, tone) in self.fields(look) {
@@ -99,6 +126,17 @@ impl NodeSheet {
         }
         out
     }
+}
+
+/// `it retires on Sat 28 Nov 14:00, in 2 d: …`
+pub(super) fn warning(alert: &Alert, look: &Look<'_>) -> String {
+    let when = alert.at.map_or_else(String::new, |at| {
+        let seconds = at.as_second() - look.clock.wall.as_second();
+        let away = age(seconds.unsigned_abs());
+        let away = if seconds > 0 { format!("in {away}") } else { format!("{away} ago") };
+        format!("{}, {away}: ", look.local(at, "%a %d %b %H:%M"))
+    });
+    format!("! {when}{} ({})", alert.words, alert.code)
 }
 
 impl Overlay for NodeSheet {

@@ -5,6 +5,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::job::warnings;
 use super::scroll::{Scroll, place};
 use super::{Intent, Look, Overlay, sheet};
 use crate::app::panes::{trouble, wrapped};
@@ -20,6 +21,8 @@ pub(in crate::app) struct Why {
     cluster: ClusterId,
     job: JobId,
     title: String,
+    /// The nodes it runs on, as the queue writes them.
+    node_list: String,
     scroll: Scroll,
 }
 
@@ -37,7 +40,12 @@ impl Why {
     /// For a job of a cluster.
     pub(in crate::app) fn new(cluster: ClusterId, job: JobId, name: &str) -> Self {
         let title = if name.is_empty() { format!("Why · {job}") } else { format!("Why · {job} · {name}") };
-        Self { cluster, job, title, scroll: Scroll::default() }
+        Self { cluster, job, title, node_list: String::new(), scroll: Scroll::default() }
+    }
+
+    /// The same, of a job that has these nodes.
+    pub(in crate::app) fn on(self, node_list: &str) -> Self {
+        Self { node_list: node_list.to_owned(), ..self }
     }
 
     fn query(&self) -> Query {
@@ -64,7 +72,8 @@ impl Why {
         if !why.remedy.is_empty() {
             whole(&why.remedy, Tone::Good);
         }
-        let mut facts = Vec::new();
+        let warned = warnings(look, &self.cluster, &self.node_list).into_iter();
+        let mut facts: Vec<_> = warned.map(|(node, text)| ("Warning".to_owned(), format!("{node}: {text}"), Tone::Bad)).collect();
         if let Some((at, of)) = why.place {
             let partition = if why.partition.is_empty() { String::new() } else { format!(" in {}", why.partition) };
             facts.push((

@@ -72,8 +72,12 @@ impl Clusters {
         let title = [("1 Clusters".to_owned(), look.style(if focused { Tone::Focus } else { Tone::Strong }))];
         let aws = look.store.sources().filter(|(source, _)| **source != Source::Fixed).map(|(_, slot)| slot);
         let oldest = aws.max_by_key(|slot| slot.age(look.clock.since_start));
-        let remark = oldest.map(|slot| look.age(slot, look.refresh.clusters)).map(|(age, tone)| (format!("ec2 {age}"), look.style(tone)));
-        let inner = frame(buf, area, &title, remark.as_slice(), look.theme, focused);
+        let age = oldest.map(|slot| look.age(slot, look.refresh.clusters)).map(|(age, tone)| (format!("ec2 {age}"), look.style(tone)));
+        // What the cluster under the cursor costs.
+        let burn = self.selected().and_then(|cluster| look.costs.burn(&cluster.id)?.brief());
+        let between = burn.as_ref().zip(age.as_ref()).map(|_| (" · ".to_owned(), look.style(Tone::Dim)));
+        let remark: Vec<_> = burn.map(|burn| (burn, look.style(Tone::Plain))).into_iter().chain(between).chain(age).collect();
+        let inner = frame(buf, area, &title, &remark, look.theme, focused);
         let mut cursor = self.cursor;
         cursor.settle(self.list.len(), usize::from(inner.height));
         let mut y = inner.y;
@@ -121,8 +125,13 @@ impl Clusters {
         let room = status_at.saturating_sub(inner.x + 4);
         let shown = fit(name, usize::from(room), Cut::Middle);
         let used = put(buf, inner.x + 3, y, &shown, room, if active { look.style(Tone::Strong) } else { look.style(Tone::Plain) });
+        let mut used = used;
         if let Some(region) = cluster.region.as_ref().filter(|_| !twice && room > used + 2) {
-            put(buf, inner.x + 3 + used + 1, y, region, room - used - 1, look.style(Tone::Dim));
+            used += 1 + put(buf, inner.x + 3 + used + 1, y, region, room - used - 1, look.style(Tone::Dim));
+        }
+        let burn = look.costs.burn(&cluster.id).and_then(crate::model::Burn::brief);
+        if let Some(burn) = burn.filter(|burn| usize::from(room.saturating_sub(used + 2)) >= crate::ui::width(burn)) {
+            put(buf, inner.x + 3 + used + 2, y, &burn, room - used - 2, look.style(Tone::Plain));
         }
         put(buf, status_at, y, &word, counts_at.saturating_sub(status_at + 1).min(status_width), look.style(tone));
     }

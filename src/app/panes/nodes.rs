@@ -116,6 +116,10 @@ impl Nodes {
                     text.push(' ');
                 }
                 text.push_str(&node.partitions.join(" "));
+                for alert in &node.alerts {
+                    text.push(' ');
+                    text.push_str(alert.brief());
+                }
                 if !filter.matches(&text) {
                     continue;
                 }
@@ -124,6 +128,7 @@ impl Nodes {
         }
         // What needs a person, then what moves, then what works: the phases are declared in that order.
         self.rows.sort_by_key(|row| match row {
+            Row::Node(i) if !table.nodes[*i].alerts.is_empty() => NodePhase::Down,
             Row::Node(i) => table.nodes[*i].phase,
             Row::Asleep(_) => NodePhase::PoweredDown,
         });
@@ -184,7 +189,8 @@ impl Nodes {
             Action::Open => {
                 let Some(node) = self.selected() else { return Vec::new() };
                 let (jobs, all) = self.jobs_on(&[node]);
-                vec![Intent::Open(Box::new(NodeSheet::new(node, &jobs, all)))]
+                let unchecked = self.table.as_ref().and_then(|table| table.unchecked.clone());
+                vec![Intent::Open(Box::new(NodeSheet::new(node, &jobs, all).unchecked(unchecked)))]
             }
             Action::Copy => {
                 let names: Vec<&str> = self.targets().iter().map(|node| node.name.as_str()).collect();
@@ -254,7 +260,12 @@ impl Nodes {
     }
 
     pub(in crate::app) fn draw(&self, buf: &mut Buffer, area: Rect, look: &Look<'_>, focused: bool) {
-        let remark = if self.filter.is_empty() { vec![] } else { vec![(format!("/{}", self.filter), look.style(Tone::Key))] };
+        let mut remark = if self.filter.is_empty() { vec![] } else { vec![(format!("/{}", self.filter), look.style(Tone::Key))] };
+        let idle = look.active.and_then(|cluster| look.costs.idle(cluster)?.brief()).filter(|_| self.table.is_some());
+        if let Some(brief) = idle {
+            let between = if remark.is_empty() { "" } else { " · " };
+            remark.push((format!("{between}idle {brief}"), look.style(Tone::Waits)));
+        }
         let inner = frame(buf, area, &self.title(look, focused), &remark, look.theme, focused);
         let Some(cluster) = look.active else {
             prose(buf, inner, "No cluster chosen.", look.style(Tone::Dim));

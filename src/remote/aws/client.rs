@@ -15,6 +15,9 @@ use aws_sdk_ec2::config::SharedCredentialsProvider;
 use super::whole::Whole;
 use crate::model::{Failure, FailureKind};
 
+/// The price list of all regions is served in few.
+const PRICES: &str = "us-east-1";
+
 /// One profile and region. `None` is the SDK's own choice.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Where {
@@ -29,6 +32,7 @@ pub(super) struct Clients {
     pub(super) logs: aws_sdk_cloudwatchlogs::Client,
     pub(super) stacks: aws_sdk_cloudformation::Client,
     pub(super) tables: aws_sdk_dynamodb::Client,
+    pub(super) prices: aws_sdk_pricing::Client,
     pub(super) profile: Option<String>,
     pub(super) region: String,
 }
@@ -95,6 +99,7 @@ pub(super) async fn load(wanted: Where) -> Result<Clients, Failure> {
             aws_sdk_cloudformation::config::Builder::from(&config).interceptor(Whole).build(),
         ),
         tables: aws_sdk_dynamodb::Client::new(&config),
+        prices: aws_sdk_pricing::Client::from_conf(aws_sdk_pricing::config::Builder::from(&config).region(Region::new(PRICES)).build()),
         profile: wanted.profile,
         region: region.as_ref().to_owned(),
     })

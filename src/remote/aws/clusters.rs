@@ -7,10 +7,14 @@ use jiff::Timestamp;
 
 use super::client::Clients;
 use super::trouble;
-use crate::model::{Cluster, ClusterId, ClusterKind, Failure, HeadNode, SchedulerKind};
+use crate::model::{Cluster, ClusterId, ClusterKind, Failure, HeadNode, Machines, Role, SchedulerKind};
 use crate::remote::join::Instance;
 
 const TAG: &str = "parallelcluster:";
+/// The states of machines that are there, or will be.
+const ALIVE: [&str; 4] = ["pending", "running", "stopping", "stopped"];
+/// Those of machines that end or have ended: EC2 tells of them for about an hour.
+const GONE: [&str; 2] = ["shutting-down", "terminated"];
 
 /// An instance with what its tags say of its cluster.
 #[derive(Clone, Debug, Default)]
@@ -25,19 +29,20 @@ pub(super) struct Tagged {
 
 pub(super) async fn list(clients: &Clients) -> Result<Vec<Cluster>, Failure> {
     let filter = Filter::builder().name("tag-key").values(format!("{TAG}cluster-name")).build();
-    Ok(grouped(&describe(clients, filter).await?, clients.profile.as_deref(), &clients.region))
+    Ok(grouped(&describe(clients, filter, &ALIVE).await?, clients.profile.as_deref(), &clients.region))
 }
 
+/// The compute machines of a cluster, with those that have just ended.
 pub(super) async fn instances(clients: &Clients, cluster: &str) -> Result<Vec<Instance>, Failure> {
     let filter = Filter::builder().name(format!("tag:{TAG}cluster-name")).values(cluster).build();
-    let found = describe(clients, filter).await?;
+    let found = describe(clients, filter, &[&ALIVE[..], &GONE].concat()).await?;
     Ok(found.into_iter().map(|tagged| tagged.instance).filter(|i| !is_head(&i.node_type) && i.node_type != "LoginNode").collect())
 }
 
-async fn describe(clients: &Clients, filter: Filter) -> Result<Vec<Tagged>, Failure> {
+async fn describe(clients: &Clients, filter: Filter, wanted: &[&str]) -> Result<Vec<Tagged>, Failure> {
     let mut states = Filter::builder().name("instance-state-name");
-    for state in ["pending", "running", "stopping", "stopped"] {
-        states = states.values(state);
+    for state in wanted {
+        states = states.values(*state);
     }
     let request = clients.ec2.describe_instances().filters(filter).filters(states.build());
     let mut pages = request.into_paginator().page_size(500).send();
@@ -70,8 +75,18 @@ fn tagged(instance: &aws_sdk_ec2::types::Instance) -> Tagged {
             queue: tag("queue-name"),
             compute_resource: tag("compute-resource-name"),
             launched: instance.launch_time().and_then(|t| Timestamp::from_second(t.secs()).ok()),
+            is_spot: instance.instance_lifecycle().is_some_and(|lifecycle| lifecycle.as_str() == "spot"),
+            zone: instance.placement().and_then(|place| known(place.availability_zone())),
+            reason: instance.state_reason().and_then(|reason| known(reason.code())),
+            ended: instance.state_transition_reason().and_then(moment),
         },
     }
+}
+
+/// The time in `Server.SpotInstanceTermination (2026-11-26 14:32:10 GMT)`.
+fn moment(reason: &str) -> Option<Timestamp> {
+    let time = reason.rsplit_once('(')?.1.split_once(" GMT")?.0;
+    format!("{}Z", time.replace(' ', "T")).parse().ok()
 }
 
 /// Version 2 of ParallelCluster called it `Master`.
@@ -108,6 +123,7 @@ fn cluster(name: &str, all: &[&Tagged], profile: Option<&str>, region: &str) -> 
         _ => None,
     });
     cluster.nodes_up = u32::try_from(all.iter().filter(up).count()).ok();
+    cluster.machines = machines(all);
     cluster.since = head.and_then(|t| t.instance.launched);
     cluster.head_node = head.map(|t| HeadNode {
         instance_id: Some(t.instance.id.clone()),
@@ -118,6 +134,21 @@ fn cluster(name: &str, all: &[&Tagged], profile: Option<&str>, region: &str) -> 
         key_name: t.key_name.clone(),
     });
     cluster
+}
+
+/// The machines that run, by what a price depends on.
+fn machines(all: &[&Tagged]) -> Vec<Machines> {
+    let mut kinds: BTreeMap<Machines, u32> = BTreeMap::new();
+    for instance in all.iter().map(|tagged| &tagged.instance).filter(|instance| instance.state == "running") {
+        let role = match instance.node_type.as_str() {
+            node_type if is_head(node_type) => Role::Head,
+            "LoginNode" => Role::Login,
+            _ => Role::Compute,
+        };
+        let (instance_type, purchase, zone) = (instance.instance_type.clone(), instance.purchase(), instance.zone.clone());
+        *kinds.entry(Machines { role, instance_type, purchase, zone, count: 0 }).or_default() += 1;
+    }
+    kinds.into_iter().map(|(kind, count)| Machines { count, ..kind }).collect()
 }
 
 /// The user that an operating system's image lets in.
@@ -161,6 +192,15 @@ mod tests {
         let (a, b) = (all[0].head_node.as_ref().unwrap(), all[1].head_node.as_ref().unwrap());
         assert_eq!((a.address.as_deref(), a.state.as_deref()), (Some("203.0.113.9"), Some("stopped")));
         assert_eq!((b.address.as_deref(), b.user.as_deref(), b.key_name.as_deref()), (Some("10.0.0.9"), Some("ubuntu"), Some("k")));
+        let kinds: Vec<_> = all[1].machines.iter().map(|m| (m.role, m.count)).collect();
+        assert_eq!(kinds, [(Role::Head, 1), (Role::Login, 1), (Role::Compute, 1)], "what is stopped costs nothing here");
+        assert!(all[0].machines.is_empty());
         assert_eq!((all[1].nodes_up, all[1].scheduler, all[1].version.as_deref()), (Some(1), Some(SchedulerKind::Slurm), Some("3.16.1")));
+    }
+    #[test]
+    fn ec2_writes_when_a_machine_ended_into_a_sentence() {
+        let at = moment("Server.SpotInstanceTermination (2026-11-26 14:32:10 GMT)").unwrap();
+        assert_eq!(at.to_string(), "2026-11-26T14:32:10Z");
+        assert_eq!((moment(""), moment("User initiated"), moment("User initiated (x)")), (None, None, None));
     }
 }

@@ -7,17 +7,17 @@ use jiff::Timestamp;
 
 use super::random::mixed;
 use super::world::{Leave, NEVER, NO_CAPACITY, Power, QUEUES, REASONS, SimJob, World};
-use super::{CREATION, missing};
+use super::{CREATION, cost, missing};
 use crate::model::duration::slurm;
 use crate::model::{
-    Cluster, ClusterId, ClusterKind, Directives, Failure, FailureKind, HeadNode, JobDetail, JobId, JobState, JobTable, NewJob, Node,
-    NodePhase, NodeTable, Place, Receipt, SchedulerKind, Submission,
+    Cluster, ClusterId, ClusterKind, Directives, Failure, FailureKind, HeadNode, JobDetail, JobId, JobState, JobTable, Machines, NewJob,
+    Node, NodePhase, NodeTable, Place, Receipt, SchedulerKind, Submission,
 };
 use crate::remote::scheduler::plain_reason;
 
 pub(super) const HOME: &str = "/home/you";
 
-pub(super) fn clusters(epoch: Timestamp, age: f64, up: u32) -> Vec<Cluster> {
+pub(super) fn clusters(epoch: Timestamp, age: f64, up: u32, machines: Vec<Machines>) -> Vec<Cluster> {
     let head = |address: &str, id: &str, state: &str| HeadNode {
         instance_id: Some(id.into()),
         instance_type: Some("c6i.large".into()),
@@ -37,6 +37,7 @@ pub(super) fn clusters(epoch: Timestamp, age: f64, up: u32) -> Vec<Cluster> {
         fleet_status: Some("RUNNING".into()),
         head_node: Some(head("203.0.113.10", "i-0a1b2c3d4e5f60001", "running")),
         nodes_up: Some(up),
+        machines,
         since: Timestamp::from_second(epoch.as_second() - 9 * 86_400).ok(),
         ..cluster("prod", "eu-west-1")
     };
@@ -46,6 +47,7 @@ pub(super) fn clusters(epoch: Timestamp, age: f64, up: u32) -> Vec<Cluster> {
         fleet_status: done.then(|| "RUNNING".into()),
         head_node: (age > 60.0).then(|| head("203.0.113.22", "i-0a1b2c3d4e5f60002", if age > 90.0 { "running" } else { "pending" })),
         nodes_up: Some(0),
+        machines: if age > 90.0 { vec![cost::head()] } else { Vec::new() },
         since: Some(epoch),
         ..cluster("sweep-dev", "eu-central-1")
     };
@@ -93,8 +95,10 @@ pub(super) fn nodes(world: &World) -> NodeTable {
             out.instance_id = Some(format!("i-0{:016x}", id >> 4));
             out.instance_type = Some(instance_type.to_owned());
             out.instance_state = Some(if matches!(node.power, Power::Starting(_)) { "pending" } else { "running" }.to_owned());
-            out.features = vec![if node.fixed { "static" } else { "dynamic" }.to_owned(), instance_type.to_owned()];
+            (out.purchase, out.zone) = (Some(cost::purchase(node.queue)), Some(cost::zone()));
+            out.alerts = cost::alerts(world, node);
         }
+        out.features = vec![if node.fixed { "static" } else { "dynamic" }.to_owned(), instance_type.to_owned()];
         if node.power == Power::On {
             #[expect(clippy::cast_precision_loss, reason = "a load average")]
             let wobble = (mixed(n as u64, u64::try_from(world.now / 20).unwrap_or(0)) % 100) as f32 / 100.0;

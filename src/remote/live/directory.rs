@@ -76,6 +76,11 @@ impl Directory {
         self.known.read().ok()?.get(id).cloned()
     }
 
+    /// Every cluster that AWS told of.
+    pub(super) fn all_known(&self) -> Vec<Cluster> {
+        self.known.read().map(|known| known.values().cloned().collect()).unwrap_or_default()
+    }
+
     /// The way to a cluster's queue.
     pub(super) fn backend(&self, id: &ClusterId) -> Result<Backend, Failure> {
         if *id == ClusterId::local() {

@@ -23,6 +23,11 @@ create table if not exists outbox (
   token text primary key, cluster text not null, name text not null, begun integer not null,
   place text, path text not null, dir text, args text not null, options text not null, script text,
   owner integer not null, owner_since integer not null, state text not null, job text, said text) without rowid;
+create table if not exists trail (
+  cluster text not null, minute integer not null,
+  nodes text, partitions text, waiting integer, running integer, own_waiting integer, own_running integer,
+  hour integer, unpriced integer,
+  primary key (cluster, minute)) without rowid;
 ";
 
 /// What later versions added, one step each; the file's user_version counts the steps that it has taken.
@@ -47,6 +52,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, Failure> {
         connection.execute_batch(TABLES)?;
         advance(&mut connection)?;
         connection.execute("delete from jobs where seen < ?1", [now() - DAYS * 86_400])?;
+        connection.execute("delete from trail where minute < ?1", [now() / 60 - crate::model::trail::DAYS * 1_440])?;
         // What was submitted is kept as long as its job, to be submitted again; its script not quite so long.
         connection.execute("delete from outbox where state <> 'open' and begun < ?1", [now() - DAYS * 86_400])?;
         connection.execute("update outbox set script = null where state <> 'open' and begun < ?1", [now() - SCRIPT_DAYS * 86_400])?;

@@ -63,6 +63,8 @@ fn sign(buf: &mut Buffer, area: Rect, node: &Node, (stale, marked): (bool, bool)
     let tone = if stale { Tone::Dim } else { tone };
     if marked {
         put(buf, area.x, area.y, "◆", 1, look.style(Tone::Key));
+    } else if !node.alerts.is_empty() {
+        put(buf, area.x, area.y, "!", 1, look.style(if stale { Tone::Dim } else { Tone::Bad }));
     } else {
         put(buf, area.x, area.y, sign, 1, look.style(tone));
     }
@@ -92,8 +94,12 @@ pub(super) fn row(buf: &mut Buffer, area: Rect, node: &Node, jobs: &str, flags: 
     place(buf, Rect { x: area.x + 2, width: area.width.saturating_sub(2), ..area }, text, look);
 }
 
-/// Why a bad one is bad; else the jobs on it.
+/// What EC2 warns of; why a bad one is bad; else the jobs on it.
 fn last(node: &Node, jobs: &str, tone: Tone, plain: Tone, cells: usize) -> (String, Tone) {
+    if let Some(warning) = warning(node) {
+        let more = if jobs.is_empty() { String::new() } else { format!("  {jobs}") };
+        return (format!("{warning}{more}"), if plain == Tone::Dim { plain } else { Tone::Bad });
+    }
     let reason = node.reason.as_deref().map(code).filter(|_| !node.phase.is_up() || node.phase == NodePhase::Draining);
     match (reason, jobs.is_empty()) {
         (Some(reason), true) => (reason.to_owned(), if node.phase == NodePhase::Down { tone } else { Tone::Dim }),
@@ -101,6 +107,13 @@ fn last(node: &Node, jobs: &str, tone: Tone, plain: Tone, cells: usize) -> (Stri
         (None, false) if width(jobs) > cells => (format!("{} jobs: {jobs}", jobs.split(' ').count()), plain),
         (None, _) => (jobs.to_owned(), plain),
     }
+}
+
+/// `! machine retires`, and how much more there is.
+fn warning(node: &Node) -> Option<String> {
+    let (first, rest) = node.alerts.split_first()?;
+    let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+    Some(format!("! {}{more}", first.brief()))
 }
 
 /// `12.0/30.4`, in GB as jobs ask for it.
@@ -148,7 +161,9 @@ pub(super) fn brief(buf: &mut Buffer, area: Rect, node: &Node, flags: (bool, boo
     put(buf, area.x + 3 + name_width, area.y, &node.state, state_width, look.style(tone));
     let x = area.x + 4 + name_width + state_width;
     let room = area.right().saturating_sub(x);
-    if let Some(reason) = &node.reason {
+    if let Some(alert) = node.alerts.first() {
+        put(buf, x, area.y, alert.word(), room, look.style(if flags.0 { Tone::Dim } else { Tone::Bad }));
+    } else if let Some(reason) = &node.reason {
         put(buf, x, area.y, code(reason), room, look.style(if node.phase == NodePhase::Down { tone } else { Tone::Dim }));
     } else if let Some((share, bar)) = share(node) {
         put(buf, x, area.y, &format!("{share:>3}% {bar}"), room, look.style(if share > 0 { tone } else { Tone::Dim }));

@@ -1,0 +1,101 @@
+"""What machines cost, and what EC2 says of them: answered before a request reaches moto, which has no price list, no events and one
+spot price for everything. POST to the control port:
+
+  /price {"type": "c5.large", "on_demand": "0.0960000000", "spot": {"eu-west-1a": "0.0312"}, "region": "eu-west-1"}
+         what is left out is not known; {"type": "c5.large"} takes both away
+  /status {"id": "i-...", "events": [{"code": "instance-retirement", "description": "...", "not_before": "2026-11-28T14:00:00.000Z"}],
+           "system": "impaired", "instance": "ok"}
+         until {"id": "i-..."}
+  /spot {"id": "i-..."}    it is a spot machine
+"""
+
+import json
+import threading
+import time
+from xml.sax.saxutils import escape
+
+from moto_faults import answer
+
+LOCK = threading.Lock()
+EU = "eu-west-1"
+# Region and type: on demand, and spot by zone.
+PRICES = {
+    (EU, "c5.large"): ("0.0960000000", {"eu-west-1a": "0.0312", "eu-west-1b": "0.0405"}),
+    (EU, "c6i.large"): ("0.0912000000", {}),
+    (EU, "p4d.24xlarge"): ("35.3965000000", {"eu-west-1a": "14.1200"}),
+}
+STATUS = {}
+
+
+def control(path, d):
+    with LOCK:
+        if path == "/price":
+            PRICES[d.get("region", EU), d["type"]] = (d.get("on_demand"), d.get("spot", {}))
+        else:
+            STATUS[d["id"]] = d
+    return {}
+
+
+def products(start_response, body):
+    """One product as the price list has it, with one of reserved capacity beside it, whose hours cost 0."""
+    asked = {f["Field"]: f["Value"] for f in json.loads(body)["Filters"]}
+    with LOCK:
+        price = PRICES.get((asked["regionCode"], asked["instanceType"]), (None, {}))[0]
+
+    def term(unit, usd):
+        return {"priceDimensions": {"A.B.C": {"unit": unit, "pricePerUnit": {"USD": usd}, "description": "per On Demand Linux Hour"}}}
+
+    attributes = {"instanceType": asked["instanceType"], "operatingSystem": "Linux", "tenancy": "Shared"}
+    found = [{"product": {"attributes": attributes}, "terms": {"OnDemand": {"A.B": term("Hrs", usd)}}} for usd in (price, "0.0000000000") if price]
+    body = json.dumps({"FormatVersion": "aws_v1", "PriceList": [json.dumps(p) for p in found]}).encode()
+    return answer(start_response, 200, "application/x-amz-json-1.1", body)
+
+
+def many(form, name):
+    return [values[0] for key, values in sorted(form.items()) if key.startswith(name + ".")]
+
+
+def spot_prices(start_response, region, form):
+    wanted = many(form, "InstanceType")
+    now = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
+
+    def one(kind, zone, price, at):
+        return (
+            f"<item><instanceType>{kind}</instanceType><productDescription>Linux/UNIX</productDescription><spotPrice>{price}</spotPrice>"
+            f"<timestamp>{at}</timestamp><availabilityZone>{zone}</availabilityZone></item>"
+        )
+
+    with LOCK:
+        rows = [(k, z, p) for (r, k), (_, spot) in PRICES.items() if r == region and k in wanted for z, p in spot.items()]
+    # An older price of each comes too, as EC2 tells the last change before the time that was asked for.
+    items = "".join(one(k, z, "9.9", "2020-01-01T00:00:00.000Z") + one(k, z, p, now) for k, z, p in rows)
+    body = (
+        '<DescribeSpotPriceHistoryResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r</requestId>'
+        f"<spotPriceHistorySet>{items}</spotPriceHistorySet></DescribeSpotPriceHistoryResponse>"
+    )
+    return answer(start_response, 200, "text/xml", body.encode())
+
+
+def statuses(start_response, backend, form):
+    wanted = many(form, "InstanceId")
+    running = [i for i in backend.all_instances() if i._state.name == "running" and (not wanted or i.id in wanted)]
+
+    def one(instance):
+        with LOCK:
+            d = STATUS.get(instance.id, {})
+        events = "".join(
+            f"<item><instanceEventId>instance-event-{k}</instanceEventId><code>{e['code']}</code><description>{escape(e.get('description', ''))}"
+            f"</description><notBefore>{e['not_before']}</notBefore></item>" for k, e in enumerate(d.get("events", []))
+        )  # fmt: skip
+        status = lambda which: f"<status>{d.get(which, 'ok')}</status><details><item><name>reachability</name><status>passed</status></item></details>"
+        return (
+            f"<item><instanceId>{instance.id}</instanceId><instanceState><code>16</code><name>running</name></instanceState>"
+            f"<systemStatus>{status('system')}</systemStatus><instanceStatus>{status('instance')}</instanceStatus>"
+            f"<eventsSet>{events}</eventsSet></item>"
+        )
+
+    body = (
+        '<DescribeInstanceStatusResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r</requestId>'
+        f"<instanceStatusSet>{''.join(map(one, running))}</instanceStatusSet></DescribeInstanceStatusResponse>"
+    )
+    return answer(start_response, 200, "text/xml", body.encode())
