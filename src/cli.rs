@@ -5,16 +5,20 @@
 mod ask;
 mod change;
 mod choose;
+mod init;
 mod job;
 mod logs;
 mod print;
 mod run;
+mod shared;
 
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
 pub use ask::command;
+pub use init::Wanted;
+pub use shared::StageVerb;
 
 /// One keyboard-driven terminal for AWS ParallelCluster: clusters, nodes, job queue and live logs.
 #[derive(Parser, Debug)]
@@ -278,6 +282,20 @@ pub enum Verb {
         /// Keep files that are there already and fetch the others
         #[arg(long)]
         keep: bool,
+    },
+    /// Write the configuration of a first cluster: asked step by step, or by options; checked by pcluster
+    Init(Wanted),
+    /// List the file systems of a cluster's head node: what is shared, how full it is, one's quota
+    Mounts {
+        /// The cluster; like --cluster
+        #[arg(value_name = "CLUSTER")]
+        of: Option<String>,
+    },
+    /// Copy between S3 and a cluster's file systems, by the head node's own aws program
+    Stage {
+        /// Which way
+        #[command(subcommand)]
+        verb: StageVerb,
     },
     /// List every key
     Keys,

@@ -100,6 +100,7 @@ impl Demo {
             Query::Examine { job, .. } => self.with_world(|w| past::examine(w, &job)).map(Answer::Detail),
             Query::Shell { door, .. } => self.with_world(|w| past::shell(w, &door)).map(Answer::Shell),
             Query::Streams(_) => Ok(Answer::Streams(self.with_world(|w| logs::streams(w)))),
+            Query::Mounts(_) => Ok(Answer::Mounts(files::mounts())),
             Query::Folder { path, .. } => files::folder(&path),
             Query::Preview { path, .. } => files::preview(&path),
             Query::Why { job, .. } => self.with_world(|w| why::why(w, &job)).map(Answer::Why),
@@ -118,7 +119,7 @@ impl Demo {
             Query::Clusters(_) | Query::Locate(_) | Query::Link(_) | Query::Log(..) | Query::Outbox | Query::Audit => {
                 Err(missing("the simulation"))
             }
-            Query::Groups(_) | Query::Glob { .. } => Err(missing("the simulation")),
+            Query::Groups(_) | Query::Glob { .. } | Query::Ground(_) | Query::Machines { .. } => Err(missing("the simulation")),
         };
         tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(missing("the simulation")))
     }
@@ -224,7 +225,8 @@ impl Remote for Demo {
                 Command::Change { change, jobs, .. } => demo.with_world(|w| change::jobs(w, &change, &jobs)),
                 Command::ChangeNodes { change, nodes, .. } => demo.with_world(|w| change::nodes(w, &change, &nodes)),
                 Command::Fetch(fetch) => demo.with_world(|w| files::fetch(w, &fetch)),
-                Command::Save { .. } | Command::Forget { .. } => Err(missing("the simulation")),
+                Command::Stage(stage) => files::stage(&stage),
+                Command::Save { .. } | Command::Forget { .. } | Command::MakeKey(_) => Err(missing("the simulation")),
                 Command::Reply { .. } | Command::Reconnect(_) | Command::Finish { .. } => Ok(Receipt::Noted),
                 Command::KeepColumns(_) | Command::SaveLog(_) | Command::LetTail(_) => Ok(Receipt::Noted),
             };

@@ -16,6 +16,8 @@ mod arrays;
 mod clusters;
 mod exactly_once;
 mod faults;
+#[cfg(feature = "aws")]
+mod first;
 mod gridengine;
 mod logs;
 mod news;
@@ -24,6 +26,7 @@ mod past;
 mod pbs;
 mod program;
 mod rig;
+mod shared;
 mod smoke;
 mod story;
 mod term_check;
