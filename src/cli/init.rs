@@ -97,7 +97,7 @@ impl Drop for Made {
             return;
         }
         for line in self.key.iter().cloned().chain(self.file.iter().map(|file| format!("{} was written", file.display()))) {
-            let _ = writeln!(std::io::stderr(), "qdeck: {}; it stays", clean(&line));
+            let _ = writeln!(std::io::stderr(), "qdeck: {}", clean(&line));
         }
     }
 }
@@ -253,8 +253,15 @@ async fn finish(arguments: &Arguments, wizard: &Wizard, source: &Source, remote:
     if let Some(key) = key {
         let name = key.name.clone();
         let words = if key.public.is_some() { "was imported" } else { "was created" };
-        if let Receipt::Saved(path) = run::run(remote, Command::MakeKey(key)).await? {
-            private = Some(path);
+        // Left while AWS works on it, nobody knows.
+        made.key = Some(format!("it is not known whether the key pair {name} {words} in {}", blueprint.region));
+        match run::run(remote, Command::MakeKey(key)).await {
+            Ok(Receipt::Saved(path)) => private = Some(path),
+            Ok(_) => {}
+            Err(failure) => {
+                made.key = None;
+                return Err(failure);
+            }
         }
         let kept = private.as_ref().map_or_else(String::new, |path| format!(", its private half is in {}", path.display()));
         made.key = Some(format!("the key pair {name} {words} in {}{kept}", blueprint.region));

@@ -270,11 +270,10 @@ impl Overlay for Picker {
             (false, true) => vec![("⏎".into(), "pick"), ("o".into(), "open as log")],
             (false, false) => vec![("⏎".into(), "pick"), ("o".into(), "open as log"), ("s".into(), "copy to S3")],
         };
-        keys.extend([("←".into(), "folder above"), ("/".into(), "filter"), (".".into(), "hidden")]);
         if self.has_head {
             keys.push(("⇥".into(), ["head node", "S3", "this machine"][self.at]));
         }
-        keys.push(("esc".into(), "close"));
+        keys.extend([("←".into(), "folder above"), ("/".into(), "filter"), (".".into(), "hidden"), ("esc".into(), "close")]);
         keys
     }
 

@@ -199,7 +199,11 @@ pub(super) async fn make_key(clients: &Clients, key: &KeyPair) -> Result<Receipt
         }
     };
     let text = made.key_material().unwrap_or_default();
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(|error| at(&key.dest, &error))?;
+    let kept = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    kept.map_err(|error| {
+        let hint = format!("AWS has the key pair {0} now, and its private half is lost: aws ec2 delete-key-pair --key-name {0}.", key.name);
+        at(&key.dest, &error).hint(hint)
+    })?;
     Ok(Receipt::Saved(key.dest.clone()))
 }
 
