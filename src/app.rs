@@ -225,7 +225,8 @@ impl App {
                     overlay.answered(&query, &result);
                 }
             }
-            (Query::Folder { .. } | Query::Preview { .. } | Query::Again { .. } | Query::Shell { .. } | Query::History { .. }, _) => {
+            (Query::Folder { .. } | Query::Preview { .. } | Query::Again { .. } | Query::Shell { .. } | Query::History { .. }, _)
+            | (Query::Mounts(_), _) => {
                 intents.extend(self.tell_overlays(&query, &result));
             }
             (Query::Link(cluster), Ok(Answer::Link(link))) => intents.extend(self.asked_by_ssh(cluster, link)),

@@ -6,16 +6,20 @@ mod ask;
 mod change;
 mod choose;
 mod cost;
+mod init;
 mod job;
 mod logs;
 mod print;
 mod run;
+mod shared;
 
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
 pub use ask::command;
+pub use init::Wanted;
+pub use shared::StageVerb;
 
 /// One keyboard-driven terminal for AWS ParallelCluster: clusters, nodes, job queue and live logs.
 #[derive(Parser, Debug)]
@@ -285,6 +289,20 @@ pub enum Verb {
         /// One cluster in detail
         #[arg(value_name = "CLUSTER")]
         name: Option<String>,
+    },
+    /// Write the configuration of a first cluster: asked step by step, or by options; checked by pcluster
+    Init(Wanted),
+    /// List the file systems of a cluster's head node: what is shared, how full it is, one's quota
+    Mounts {
+        /// The cluster; like --cluster
+        #[arg(value_name = "CLUSTER")]
+        of: Option<String>,
+    },
+    /// Copy between S3 and a cluster's file systems, by the head node's own aws program
+    Stage {
+        /// Which way
+        #[command(subcommand)]
+        verb: StageVerb,
     },
     /// List every key
     Keys,

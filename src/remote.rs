@@ -13,14 +13,17 @@ pub mod host;
 pub mod join;
 pub mod live;
 pub mod local;
+mod mounts;
 pub mod part;
 mod pattern;
 pub mod prices;
 pub mod probe;
 pub mod record;
+pub mod rehearsal;
 pub mod runner;
 pub mod scheduler;
 pub mod ssh;
+mod store;
 pub mod tail;
 
 use futures::future::BoxFuture;

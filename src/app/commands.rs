@@ -112,6 +112,14 @@ impl App {
                 let files = if files == 1 { "1 file".to_owned() } else { format!("{files} files") };
                 vec![Intent::Note(Notice::good(format!("Fetched {files}, {size}, into {}.", dest.display())))]
             }
+            (Receipt::Staged { files, bytes }, Command::Stage(stage)) => {
+                let size = bytes.map_or_else(String::new, |bytes| format!(", {}", crate::model::duration::bytes(bytes)));
+                let (files, to) = (
+                    if files == 1 { "1 file".to_owned() } else { format!("{files} files") },
+                    if stage.is_in { stage.path } else { stage.object },
+                );
+                vec![Intent::Note(Notice::good(format!("Copied {files}{size} to {to}.")))]
+            }
             (Receipt::Differs { dest, files }, Command::Fetch(fetch)) => {
                 let again = |existing| {
                     let fetch = crate::model::Fetch { existing, ..fetch.clone() };
@@ -138,7 +146,8 @@ impl App {
                 let text = format!("{} is there already.", dest.display());
                 vec![Intent::Open(Box::new(Confirm::choices("Overwrite the file?".into(), text, choices)))]
             }
-            (Receipt::Noted, _) | (Receipt::Submitted { .. } | Receipt::Differs { .. } | Receipt::Changed { .. }, _) => Vec::new(),
+            (Receipt::Noted, _)
+            | (Receipt::Submitted { .. } | Receipt::Differs { .. } | Receipt::Changed { .. } | Receipt::Staged { .. }, _) => Vec::new(),
         }
     }
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::{Arguments, ConfigVerb, Verb, change, choose, cost, job, logs, print, run};
+use super::{Arguments, ConfigVerb, Verb, change, choose, cost, init, job, logs, print, run, shared};
 use crate::config::Config;
 use crate::model::{
     Answer, Chosen, Column, Command, Door, Existing, Failure, FailureKind, Fetch, JobChange, JobId, NodeChange, Place, Query, Receipt,
@@ -129,6 +129,12 @@ async fn carry_out(arguments: &Arguments, verb: &Verb, config: &Config, remote: 
             let wanted = name.as_deref().or(arguments.cluster.as_deref());
             cost::cost(arguments.json, remote, sources, wanted).await
         }
+        Verb::Init(wanted) => init::run(arguments, wanted, remote, sources).await,
+        Verb::Mounts { of } => {
+            let named = of.as_deref().or(arguments.cluster.as_deref());
+            shared::mounts(arguments.json, remote, choose::cluster(remote, sources, named).await?).await
+        }
+        Verb::Stage { verb } => shared::stage(arguments.json, remote, cluster().await?, verb).await,
         Verb::Keys => keys(arguments.json, config),
         Verb::Config { verb: ConfigVerb::Check } => {
             let path = arguments.config.clone().or_else(Config::default_path).filter(|path| path.exists());

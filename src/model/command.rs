@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 
 use super::lines::Printout;
-use super::{Chosen, ClusterId, Failure, JobChange, JobId, LogSource, NodeChange, Place, Refusals};
+use super::{Chosen, ClusterId, Failure, JobChange, JobId, LogSource, NodeChange, Place, Refusals, Stage};
 
 /// Something that changes the world.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -56,6 +56,10 @@ pub enum Command {
     Fetch(Fetch),
     /// Write a log into a file here.
     SaveLog(SaveLog),
+    /// Make a key pair for a cluster that is to be, or give AWS a public key.
+    MakeKey(KeyPair),
+    /// Copy between S3 and a cluster's file systems, on its head node.
+    Stage(Stage),
     /// Answer what ssh asked.
     Reply {
         /// The cluster whose control session asks.
@@ -81,6 +85,8 @@ impl Command {
             Self::Finish { cluster, .. } | Self::Change { cluster, .. } | Self::ChangeNodes { cluster, .. } => Some(cluster),
             Self::Forget { cluster, .. } | Self::Reply { cluster, .. } | Self::Reconnect(cluster) => Some(cluster),
             Self::Fetch(fetch) => Some(&fetch.cluster),
+            Self::MakeKey(key) => Some(&key.cluster),
+            Self::Stage(stage) => Some(&stage.cluster),
             Self::Save { .. } | Self::SaveLog(_) | Self::KeepColumns(_) | Self::LetTail(_) => None,
         }
     }
@@ -89,6 +95,7 @@ impl Command {
     pub fn is_changing(&self) -> bool {
         match self {
             Self::Submit(_) | Self::Finish { .. } | Self::Change { .. } | Self::ChangeNodes { .. } => true,
+            Self::MakeKey(_) | Self::Stage(_) => true,
             Self::Fetch(_) | Self::Save { .. } | Self::SaveLog(_) | Self::KeepColumns(_) | Self::LetTail(_) => false,
             Self::Forget { .. } | Self::Reply { .. } | Self::Reconnect(_) => false,
         }
@@ -112,6 +119,9 @@ impl fmt::Display for Command {
                 if let NodeChange::Drain(reason) = change { write!(f, ": {reason}") } else { Ok(()) }
             }
             Self::Fetch(fetch) => write!(f, "fetch {}", fetch.job),
+            Self::MakeKey(key) if key.public.is_some() => write!(f, "import the key pair {}", key.name),
+            Self::MakeKey(key) => write!(f, "create the key pair {}", key.name),
+            Self::Stage(stage) => write!(f, "{stage}"),
             Self::Forget { token, .. } => write!(f, "give up the submission {token}"),
             Self::Save { path, .. } => write!(f, "save {}", path.display()),
             Self::SaveLog(save) => write!(f, "save {}", save.dest.display()),
@@ -156,6 +166,23 @@ pub struct Submission {
     pub options: Vec<String>,
     /// The script itself, where it is not to be read from `path`, which then only names it.
     pub text: Option<String>,
+}
+
+/// A key pair that shall be known to AWS.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KeyPair {
+    /// The cluster that is to be; it names account and region.
+    pub cluster: ClusterId,
+    /// AWS profile; `None` is the SDK's own choice.
+    pub profile: Option<String>,
+    /// Region.
+    pub region: String,
+    /// What AWS calls it.
+    pub name: String,
+    /// A public key on this machine that is imported; `None` makes a new pair.
+    pub public: Option<PathBuf>,
+    /// Where the private key of a new pair goes; a file that is there already is never touched.
+    pub dest: PathBuf,
 }
 
 /// What to do about a file that is there already and differs.
@@ -256,6 +283,13 @@ pub enum Receipt {
         dest: PathBuf,
         /// Their names below it.
         files: Vec<String>,
+    },
+    /// Everything was copied.
+    Staged {
+        /// How many files.
+        files: u64,
+        /// Their bytes, where the copying tool told.
+        bytes: Option<u64>,
     },
     /// The text is in this file.
     Saved(PathBuf),

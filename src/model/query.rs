@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    Again, Cluster, ClusterId, Deed, FileEntry, JobDetail, JobId, JobTable, Link, LogEvent, LogGroup, LogHit, LogPlace, LogSource,
-    LogStream, NodeTable, Past, Place, Preview, Prices, Recall, SchedulerKind, Trail, Unsent, Why, Window,
+    Again, Cluster, ClusterId, Deed, FileEntry, Ground, JobDetail, JobId, JobTable, Link, LogEvent, LogGroup, LogHit, LogPlace, LogSource,
+    LogStream, Machine, Mount, NodeTable, Past, Place, Preview, Prices, Recall, SchedulerKind, Trail, Unsent, Why, Window,
 };
 
 /// Somebody who knows clusters.
@@ -98,6 +98,17 @@ pub enum Query {
         /// Which ones.
         recall: Recall,
     },
+    /// What is there for a first cluster to stand on?
+    Ground(Source),
+    /// What are these instance types like? Those that the region does not offer are missing from the answer.
+    Machines {
+        /// Where.
+        source: Source,
+        /// Their names.
+        names: Vec<String>,
+    },
+    /// Which file systems does its head node see, and how full are they?
+    Mounts(ClusterId),
     /// Which submissions were cut off?
     Outbox,
     /// What was changed, from this machine and by this user?
@@ -193,6 +204,7 @@ impl Query {
             Self::History { .. } => (0, 1),
             Self::Clusters(_) | Self::Locate(_) | Self::Link(_) | Self::Outbox | Self::Audit => (0, 0),
             Self::Prices | Self::Trail { .. } => (0, 0),
+            Self::Ground(_) | Self::Machines { .. } | Self::Mounts(_) => (0, 0),
             Self::Streams(_) | Self::Groups(_) | Self::GroupStreams { .. } | Self::Glob { .. } => (0, 0),
             Self::Log(..) | Self::LogRange { .. } | Self::LogFind { .. } | Self::Folder { .. } | Self::Preview { .. } => (0, 0),
         };
@@ -211,7 +223,8 @@ impl Query {
         };
         match self {
             Self::Clusters(_) | Self::Locate(_) | Self::Outbox | Self::Audit | Self::Groups(_) | Self::Prices => None,
-            Self::Trail { cluster, .. } => Some(cluster),
+            Self::Ground(_) | Self::Machines { .. } => None,
+            Self::Mounts(cluster) | Self::Trail { cluster, .. } => Some(cluster),
             Self::Link(cluster) | Self::Nodes(cluster) | Self::Streams(cluster) => Some(cluster),
             Self::Jobs { cluster, .. } | Self::Detail { cluster, .. } | Self::Why { cluster, .. } => Some(cluster),
             Self::Again { cluster, .. } | Self::History { cluster, .. } => Some(cluster),
@@ -247,6 +260,12 @@ pub enum Answer {
     Shell(Vec<String>),
     /// To [`Query::History`], the latest first.
     History(Vec<Past>),
+    /// To [`Query::Ground`].
+    Ground(Box<Ground>),
+    /// To [`Query::Machines`].
+    Machines(Vec<Machine>),
+    /// To [`Query::Mounts`]: shared ones first.
+    Mounts(Vec<Mount>),
     /// To [`Query::Audit`], the newest first.
     Audit(Vec<Deed>),
     /// To [`Query::Prices`].

@@ -170,9 +170,10 @@ actions! {
     PreviousHit, "previous_hit", Logs, [c('N')], "previous hit", "To the previous hit of the search.";
     Parent, "parent_folder", Picker, [k(Key::Left), c('h'), k(Key::Backspace)], "up", "To the folder above.";
     Child, "child_folder", Picker, [k(Key::Right), c('l')], "enter", "Into the folder.";
-    Place, "other_machine", Picker, [k(Key::Tab), k(Key::BackTab)], "other machine", "Change between this machine and the head node.";
+    Place, "other_machine", Picker, [k(Key::Tab), k(Key::BackTab)], "other machine", "Change between this machine, the head node and S3.";
     Home, "home_folder", Picker, [c('~')], "home", "To the home folder.";
     OpenLog, "open_as_log", Picker, [c('o')], "open as log", "Show the file in the logs pane, and follow it.";
+    Stage, "copy_s3", Picker, [c('s')], "copy", "Copy what is under the cursor from S3 to the cluster, or from the cluster to S3.";
     Hidden, "hidden_files", Picker, [c('.')], "hidden", "Show hidden files, or hide them.";
 }
 

@@ -2,6 +2,7 @@
 
 mod client;
 mod clusters;
+mod first;
 mod fleet;
 mod health;
 mod listing;
@@ -22,7 +23,7 @@ use tokio::sync::{Mutex, OnceCell};
 use super::alerts::Told;
 use super::join::Instance;
 use super::part::Found;
-use crate::model::{Answer, Cluster, Failure, LogEvent, LogGroup, LogStart, LogStream, Purchase};
+use crate::model::{Answer, Cluster, Failure, Ground, KeyPair, LogEvent, LogGroup, LogStart, LogStream, Machine, Purchase, Receipt};
 use client::{Clients, Where};
 
 /// The AWS side of the world. Cheap to clone; connects to nothing until it is asked.
@@ -118,6 +119,21 @@ impl Aws {
     pub async fn find(&self, cluster: &Cluster, group: &str, stream: &str, pattern: &str, insensitive: bool) -> Result<Found, Failure> {
         let clients = self.clients(cluster.profile.as_deref(), cluster.region.as_deref()).await?;
         logs::find(&clients, group, stream, pattern, insensitive).await
+    }
+
+    /// What is there for a first cluster to stand on.
+    pub async fn ground(&self, profile: Option<&str>, region: Option<&str>) -> Result<Ground, Failure> {
+        first::ground(&self.clients(profile, region).await?).await
+    }
+
+    /// What instance types are like; those that are not offered there are missing.
+    pub async fn machines(&self, profile: Option<&str>, region: Option<&str>, names: &[String]) -> Result<Vec<Machine>, Failure> {
+        first::machines(&self.clients(profile, region).await?, names).await
+    }
+
+    /// Makes a key pair and keeps its private half, or imports a public key.
+    pub async fn make_key(&self, key: &KeyPair) -> Result<Receipt, Failure> {
+        first::make_key(&self.clients(key.profile.as_deref(), Some(&key.region)).await?, key).await
     }
 
     /// Whether a profile of this name was named on purpose.

@@ -107,6 +107,7 @@ impl Demo {
             Query::Examine { job, .. } => self.with_world(|w| past::examine(w, &job)).map(Answer::Detail),
             Query::Shell { door, .. } => self.with_world(|w| past::shell(w, &door)).map(Answer::Shell),
             Query::Streams(_) => Ok(Answer::Streams(self.with_world(|w| logs::streams(w)))),
+            Query::Mounts(_) => Ok(Answer::Mounts(files::mounts())),
             Query::Folder { path, .. } => files::folder(&path),
             Query::Preview { path, .. } => files::preview(&path),
             Query::Trail { window, .. } => Ok(Answer::Trail(Arc::new(self.with_world(|w| cost::trail(w, window))))),
@@ -127,6 +128,7 @@ impl Demo {
                 Err(missing("the simulation"))
             }
             Query::Groups(_) | Query::Glob { .. } | Query::Prices => Err(missing("the simulation")),
+            Query::Ground(_) | Query::Machines { .. } => Err(missing("the simulation")),
         };
         tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(missing("the simulation")))
     }
@@ -236,7 +238,8 @@ impl Remote for Demo {
                 Command::Change { change, jobs, .. } => demo.with_world(|w| change::jobs(w, &change, &jobs)),
                 Command::ChangeNodes { change, nodes, .. } => demo.with_world(|w| change::nodes(w, &change, &nodes)),
                 Command::Fetch(fetch) => demo.with_world(|w| files::fetch(w, &fetch)),
-                Command::Save { .. } | Command::Forget { .. } => Err(missing("the simulation")),
+                Command::Stage(stage) => files::stage(&stage),
+                Command::Save { .. } | Command::Forget { .. } | Command::MakeKey(_) => Err(missing("the simulation")),
                 Command::Reply { .. } | Command::Reconnect(_) | Command::Finish { .. } => Ok(Receipt::Noted),
                 Command::KeepColumns(_) | Command::SaveLog(_) | Command::LetTail(_) => Ok(Receipt::Noted),
             };

@@ -132,7 +132,12 @@ fn result(progress: &Progress) -> Option<String> {
             Some(format!("{} of {asked} refused: {}", refused.len(), each.join("; ")))
         }
         Progress::Done(
-            Receipt::Fetched { .. } | Receipt::Differs { .. } | Receipt::Saved(_) | Receipt::SavedLog { .. } | Receipt::Noted,
+            Receipt::Fetched { .. }
+            | Receipt::Differs { .. }
+            | Receipt::Saved(_)
+            | Receipt::SavedLog { .. }
+            | Receipt::Noted
+            | Receipt::Staged { .. },
         ) => Some("done".into()),
     }
 }

@@ -14,6 +14,7 @@ mod submit;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{self, BoxStream, StreamExt};
@@ -32,6 +33,7 @@ use super::part::Found;
 use super::prices::Book;
 use super::record::{Record, Taken};
 use super::runner::Runner;
+use super::{mounts, store};
 use directory::Directory;
 
 /// The real world, and the simulated one beside it when it is asked for.
@@ -155,6 +157,13 @@ impl Inner {
             // The last of the growing lists is the whole one.
             Query::Streams(cluster) => last(self.streams(&cluster, None)).await,
             Query::GroupStreams { cluster, group } => last(self.streams(&cluster, Some(group))).await,
+            Query::Ground(source) => self.ground(source).await.map(Box::new).map(Answer::Ground),
+            Query::Machines { source, names } => self.machines(source, &names).await.map(Answer::Machines),
+            Query::Mounts(cluster) => self.mounts(&cluster).await.map(Answer::Mounts),
+            Query::Folder { place, path } if store::is_store(&path) => {
+                let (path, entries) = store::folder(&*self.host(&place)?, &path).await?;
+                Ok(Answer::Folder { path, entries })
+            }
             Query::Folder { place, path } => {
                 let (path, entries) = self.host(&place)?.folder(path).await?;
                 Ok(Answer::Folder { path, entries })
@@ -170,10 +179,48 @@ impl Inner {
                 output::all(backend, self.paths.clone(), cluster, job).await.map(Answer::Files)
             }
             Query::Glob { place, pattern } => output::globbed(self.host(&place)?, &pattern).await.map(Answer::Files),
+            Query::Preview { place, path } if store::is_store(&path) => {
+                store::preview(&*self.host(&place)?, &path).await.map(Answer::Preview)
+            }
             Query::Preview { place, path } => self.host(&place)?.preview(path).await.map(Answer::Preview),
             Query::Audit => Err(Failure::new(FailureKind::Unsupported, "qdeck", "the guard keeps the audit trail")),
             Query::Link(_) | Query::Log(..) => Err(Failure::new(FailureKind::Unsupported, "qdeck", "this question is followed, not asked")),
         }
+    }
+
+    /// The file systems of a cluster's head node. One that does not answer takes its four seconds.
+    async fn mounts(&self, cluster: &ClusterId) -> Result<Vec<crate::model::Mount>, Failure> {
+        let host = self.directory.backend(cluster)?.host();
+        let said = host.sh(mounts::SCRIPT.to_owned(), Duration::from_secs(30)).await?;
+        mounts::read(&said).map_err(|failure| Failure { place: cluster.to_string(), ..failure })
+    }
+
+    #[cfg(feature = "aws")]
+    async fn ground(&self, source: Source) -> Result<crate::model::Ground, Failure> {
+        match source {
+            Source::Aws { profile, region } => self.aws.ground(profile.as_deref(), region.as_deref()).await,
+            Source::Fixed => Err(no_account()),
+        }
+    }
+
+    #[cfg(feature = "aws")]
+    async fn machines(&self, source: Source, names: &[String]) -> Result<Vec<crate::model::Machine>, Failure> {
+        match source {
+            Source::Aws { profile, region } => self.aws.machines(profile.as_deref(), region.as_deref(), names).await,
+            Source::Fixed => Err(no_account()),
+        }
+    }
+
+    #[cfg(not(feature = "aws"))]
+    #[expect(clippy::unused_async, reason = "the other build asks AWS here")]
+    async fn ground(&self, _source: Source) -> Result<crate::model::Ground, Failure> {
+        Err(without_aws())
+    }
+
+    #[cfg(not(feature = "aws"))]
+    #[expect(clippy::unused_async, reason = "the other build asks AWS here")]
+    async fn machines(&self, _source: Source, _names: &[String]) -> Result<Vec<crate::model::Machine>, Failure> {
+        Err(without_aws())
     }
 
     async fn clusters(&self, source: Source) -> Result<Vec<Cluster>, Failure> {
@@ -387,6 +434,13 @@ impl Inner {
             Command::SaveLog(save) => return save::run(save, move |query| self.clone().ask(query).boxed()),
             Command::KeepColumns(columns) => return kept(self.config.clone(), columns),
             Command::Forget { cluster, token } => return self.forgotten(cluster, token),
+            #[cfg(feature = "aws")]
+            Command::MakeKey(key) => {
+                let work = async move { self.aws.make_key(&key).await.map_or_else(Progress::Failed, Progress::Done) };
+                return work.into_stream().boxed();
+            }
+            #[cfg(not(feature = "aws"))]
+            Command::MakeKey(_) => return ended(Progress::Failed(without_aws())),
             command => command,
         };
         let backend = match self.directory.backend(&cluster) {
@@ -416,6 +470,7 @@ impl Inner {
                 changed(asked, async move { backend.change_nodes(change, nodes).await })
             }
             Command::Fetch(fetch) => output::fetch(backend, self.record.clone(), fetch),
+            Command::Stage(stage) => store::run(backend.host(), stage),
             Command::Reply { prompt, text, .. } => {
                 backend.host().reply(prompt, text);
                 ended(Progress::Done(Receipt::Noted))
@@ -425,9 +480,10 @@ impl Inner {
                 ended(Progress::Done(Receipt::Noted))
             }
             // Done above: they concern no cluster's host.
-            Command::Save { .. } | Command::SaveLog(_) | Command::KeepColumns(_) | Command::Forget { .. } | Command::LetTail(_) => {
+            Command::Save { .. } | Command::SaveLog(_) | Command::KeepColumns(_) | Command::Forget { .. } => {
                 ended(Progress::Done(Receipt::Noted))
             }
+            Command::LetTail(_) | Command::MakeKey(_) => ended(Progress::Done(Receipt::Noted)),
         }
     }
 }
@@ -492,6 +548,11 @@ async fn last(answers: BoxStream<'static, Result<Answer, Failure>>) -> Result<An
 fn no_streams(cluster: &ClusterId) -> Failure {
     Failure::new(FailureKind::Unsupported, cluster.as_str(), "this cluster has no CloudWatch log streams")
         .hint("Only AWS ParallelClusters have them; a job's own output is in the Logs pane.")
+}
+
+#[cfg(feature = "aws")]
+fn no_account() -> Failure {
+    Failure::new(FailureKind::Unsupported, "AWS", "this source is no AWS account")
 }
 
 #[cfg(not(feature = "aws"))]

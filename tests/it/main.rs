@@ -9,6 +9,7 @@ mod logs;
 mod news;
 mod past;
 mod screens;
+mod shared;
 mod stage;
 mod tidy;
 mod verbs;

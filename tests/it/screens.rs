@@ -6,7 +6,7 @@ use crate::stage::{Stage, prod};
 
 const SIZES: [(u16, u16); 2] = [(140, 40), (80, 24)];
 
-fn picture(name: &str, prepare: impl Fn(&mut Stage)) {
+pub(crate) fn picture(name: &str, prepare: impl Fn(&mut Stage)) {
     for (width, height) in SIZES {
         let mut stage = Stage::new(width, height);
         prepare(&mut stage);

@@ -18,6 +18,8 @@ mod clusters;
 mod cost;
 mod exactly_once;
 mod faults;
+#[cfg(feature = "aws")]
+mod first;
 mod gridengine;
 mod logs;
 mod news;
@@ -26,6 +28,7 @@ mod past;
 mod pbs;
 mod program;
 mod rig;
+mod shared;
 mod smoke;
 mod story;
 mod term_check;

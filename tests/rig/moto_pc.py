@@ -33,6 +33,11 @@ import uuid
 import zlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import moto_images
+
+VERSION = "3.16.1"
+moto_images.publish(VERSION)
+
 import moto.server
 from moto.backends import get_backend
 from moto.logs.utils import EventMessageFilter
@@ -41,9 +46,12 @@ from moto.moto_api._internal import mock_random
 import moto_costs
 import moto_faults
 import moto_stacks
+from moto.ec2.responses.instances import InstanceResponse
+
+# On AWS the root volume's size comes from the image, and instance stores have no size at all.
+InstanceResponse._validate_block_device_mapping = staticmethod(lambda device_mapping: None)
 
 ACCOUNT = "123456789012"
-VERSION = "3.16.1"
 STATES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
 ARGS = SEED = None
 
@@ -137,6 +145,7 @@ def seed():
         make_logs(region, group, short_name(n), n, COMPUTE_LOGS, 20)
 
     moto_stacks.seed_stack(SEED["cluster"], region, log_group=group)
+    moto_images.seed_network(backend("ec2", "eu-central-1"), "eu-central-1")
     # Elsewhere, where nobody looks by default: all that can be the matter with a cluster.
     moto_stacks.seed_stack("lab", "us-east-1", log_group="/aws/parallelcluster/lab-202601020304", fleet="PROTECTED")
     broken = moto_stacks.seed_stack("broken", "us-east-1", status="ROLLBACK_COMPLETE", fleet=None)

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 
 use super::{Intent, Look, Overlay, cells, sheet};
 use crate::app::panes::wrapped;
-use crate::model::{Cluster, ClusterId};
+use crate::model::{Answer, Cadence, Cluster, ClusterId, Failure, Mount, Query};
 use crate::protocol::{Action, Chord, Effect};
 use crate::ui::{Tone, put};
 
@@ -16,6 +16,8 @@ pub(in crate::app) struct Details {
     /// The cluster it is about.
     cluster: ClusterId,
     known: Vec<(String, String)>,
+    /// Whose file systems are shown, and what is known of them.
+    mounts: Vec<(String, String)>,
     top: usize,
 }
 
@@ -47,7 +49,8 @@ impl Details {
         known.extend(cluster.log_group.iter().map(|group| ("Log group".to_owned(), group.clone())));
         known.extend(cluster.failures.iter().map(|failure| (failure.code.clone(), failure.reason.clone())));
         known.extend(cluster.notes.iter().map(|note| ("Note".to_owned(), note.clone())));
-        Self { title: format!("Cluster {}", cluster.name), cluster: cluster.id.clone(), known, top: 0 }
+        let mounts = vec![("File systems".to_owned(), "asking the head node …".to_owned())];
+        Self { title: format!("Cluster {}", cluster.name), known, cluster: cluster.id.clone(), mounts, top: 0 }
     }
 
     /// What it costs now, and what its idle nodes do.
@@ -64,7 +67,31 @@ impl Details {
     }
 }
 
+/// A file system in one line: what it is, how full, whose limit.
+fn mount(mount: &Mount) -> (String, String) {
+    let shared = if mount.is_shared { ", shared" } else { "" };
+    let read_only = if mount.is_read_only { ", read-only" } else { "" };
+    let bytes = crate::model::duration::bytes;
+    let quota = mount.quota.map_or_else(String::new, |quota| format!("; your quota: {} of {}", bytes(quota.used), bytes(quota.limit)));
+    (mount.path.clone(), format!("{}{shared}{read_only}: {}{quota}", mount.kind, mount.use_words()))
+}
+
 impl Overlay for Details {
+    fn wants(&self) -> Vec<(Query, Cadence)> {
+        vec![(Query::Mounts(self.cluster.clone()), Cadence::Once)]
+    }
+
+    fn answered(&mut self, query: &Query, result: &Result<Answer, Failure>) {
+        if *query != Query::Mounts(self.cluster.clone()) {
+            return;
+        }
+        self.mounts = match result {
+            Ok(Answer::Mounts(mounts)) => mounts.iter().map(mount).collect(),
+            Ok(_) => Vec::new(),
+            Err(failure) => vec![("File systems".to_owned(), failure.what.clone())],
+        };
+    }
+
     fn press(&mut self, _chord: Chord, action: Option<Action>, _look: &Look<'_>) -> Vec<Intent> {
         match action {
             Some(Action::Back | Action::Open | Action::Quit) => return vec![Intent::Close],
@@ -84,7 +111,7 @@ impl Overlay for Details {
     }
 
     fn draw(&self, buf: &mut Buffer, body: Rect, look: &Look<'_>) {
-        let fields: Vec<_> = self.known.iter().cloned().chain(self.costs(look)).collect();
+        let fields: Vec<_> = self.known.iter().cloned().chain(self.costs(look)).chain(self.mounts.iter().cloned()).collect();
         let room = body.width.saturating_sub(8).clamp(30, 100);
         let label = fields.iter().map(|(l, _)| cells(l)).max().unwrap_or(8).min(18);
         let mut rows: Vec<(String, String)> = Vec::new();

@@ -1,11 +1,12 @@
-//! Picks a script on this machine or on the head node, with its beginning shown beside the list.
+//! Picks a script on this machine or on the head node, with its beginning shown beside the list; and looks into S3 as the head node sees it.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{Intent, Look, Overlay, SubmitForm, sheet};
+use super::{Intent, Look, Overlay, StageForm, SubmitForm, sheet};
 use crate::app::panes::{prose, select, trouble};
 use crate::model::duration::bytes;
+use crate::model::stage::SCHEME;
 use crate::model::{Answer, Cadence, ClusterId, Failure, FileEntry, FileKind, Filter, LogSource, Place, Preview, Query};
 use crate::protocol::{Action, Area, Chord, Key};
 use crate::ui::{Cursor, Cut, Field, Tone, fit, put};
@@ -16,13 +17,13 @@ pub(in crate::app) struct Picker {
     cluster: ClusterId,
     /// Whether the cluster's head node has files of its own.
     has_head: bool,
-    sides: [Side; 2],
+    sides: [Side; 3],
     at: usize,
     hidden: bool,
     typing: Option<Field>,
 }
 
-/// One machine's part of the picker: each keeps its folder and cursor.
+/// One machine's part of the picker, or S3's: each keeps its folder and cursor.
 #[derive(Debug)]
 struct Side {
     place: Place,
@@ -56,6 +57,10 @@ impl Side {
         }
     }
 
+    fn is_store(&self) -> bool {
+        self.path.starts_with(SCHEME)
+    }
+
     fn go(&mut self, path: String, came_from: Option<String>) {
         self.asked = path;
         self.came_from = came_from;
@@ -73,7 +78,8 @@ fn join(folder: &str, name: &str) -> String {
 impl Picker {
     /// Begins in `folder` on this machine and at home on the head node. `remote_first` opens the head node's side.
     pub(in crate::app) fn new(cluster: ClusterId, folder: &str, has_head: bool) -> Self {
-        let sides = [Side::new(Place::Here, folder), Side::new(Place::Head(cluster.clone()), "")];
+        let head = Place::Head(cluster.clone());
+        let sides = [Side::new(Place::Here, folder), Side::new(head.clone(), ""), Side::new(head, SCHEME)];
         Self { cluster, has_head, sides, at: 0, hidden: false, typing: None }
     }
 
@@ -92,7 +98,8 @@ impl Picker {
     }
 
     fn enter(&mut self, pick: bool) -> Vec<Intent> {
-        let Some(entry) = self.under() else { return Vec::new() };
+        // What is shown while another folder is read is not in it.
+        let Some(entry) = self.under().filter(|_| self.side().loaded) else { return Vec::new() };
         let side = &mut self.sides[self.at];
         let path = join(&side.path, &entry.name);
         match entry.kind {
@@ -100,6 +107,7 @@ impl Picker {
                 side.go(path, None);
                 Vec::new()
             }
+            FileKind::File if pick && side.is_store() => self.stage(),
             FileKind::File if pick => {
                 let preview = side.preview.as_ref().filter(|(p, _)| *p == path).and_then(|(_, r)| r.as_ref().ok()).cloned();
                 vec![Intent::Open(Box::new(SubmitForm::new(self.cluster.clone(), side.place.clone(), path, preview)))]
@@ -108,10 +116,28 @@ impl Picker {
         }
     }
 
+    /// Copies what is under the cursor to the cluster, or to S3: to where the other side stands.
+    fn stage(&self) -> Vec<Intent> {
+        let (side, [_, head, store]) = (self.side(), &self.sides);
+        let Some(entry) = self.under().filter(|entry| side.loaded && side.place != Place::Here && entry.kind != FileKind::Other) else {
+            return Vec::new();
+        };
+        let slash = if entry.kind == FileKind::Folder { "/" } else { "" };
+        let from = format!("{}{slash}", join(&side.path, &entry.name));
+        let form = if side.is_store() {
+            let folder = if head.path.is_empty() { "~" } else { &head.path };
+            StageForm::new(self.cluster.clone(), true, from, join(folder, &entry.name))
+        } else {
+            let to = if store.path == SCHEME { SCHEME.to_owned() } else { format!("{}{slash}", join(&store.path, &entry.name)) };
+            StageForm::new(self.cluster.clone(), false, from, to)
+        };
+        vec![Intent::Open(Box::new(form))]
+    }
+
     /// Shows the file under the cursor as a log.
     fn watch(&self) -> Vec<Intent> {
-        let Some(entry) = self.under().filter(|entry| entry.kind == FileKind::File) else { return Vec::new() };
         let side = self.side();
+        let Some(entry) = self.under().filter(|entry| entry.kind == FileKind::File && !side.is_store()) else { return Vec::new() };
         let source = LogSource::File { place: side.place.clone(), path: join(&side.path, &entry.name) };
         vec![Intent::Close, Intent::Watch(source, entry.name), Intent::Do(Action::FocusLogs)]
     }
@@ -120,7 +146,13 @@ impl Picker {
         let side = &mut self.sides[self.at];
         let path = side.path.trim_end_matches('/');
         if let Some((parent, name)) = path.rsplit_once('/') {
-            let (parent, name) = (if parent.is_empty() { "/" } else { parent }.to_owned(), name.to_owned());
+            let parent = match parent {
+                "" => "/",
+                // Above a bucket are all buckets.
+                "s3:/" => SCHEME,
+                parent => parent,
+            };
+            let (parent, name) = (parent.to_owned(), name.to_owned());
             side.go(parent, Some(name));
         }
     }
@@ -173,12 +205,16 @@ impl Overlay for Picker {
             Action::Child => return self.enter(false),
             Action::OpenLog => return self.watch(),
             Action::Parent => self.up(),
-            Action::Home => self.sides[self.at].go(String::new(), None),
+            Action::Stage => return self.stage(),
+            Action::Home => {
+                let home = if self.side().is_store() { SCHEME.to_owned() } else { String::new() };
+                self.sides[self.at].go(home, None);
+            }
             Action::Hidden => {
                 self.hidden = !self.hidden;
                 self.place_cursor();
             }
-            Action::Place if self.has_head => self.at = 1 - self.at,
+            Action::Place if self.has_head => self.at = (self.at + 1) % self.sides.len(),
             Action::Filter => self.typing = Some(Field::new(self.side().filter.clone())),
             Action::Back if !self.side().filter.is_empty() => self.sides[self.at].filter.clear(),
             Action::Back | Action::Quit => return vec![Intent::Close],
@@ -213,7 +249,8 @@ impl Overlay for Picker {
                 }
             }
             Query::Preview { place, path } => {
-                let Some(side) = self.sides.iter_mut().find(|s| s.place == *place) else { return };
+                let is_store = path.starts_with(SCHEME);
+                let Some(side) = self.sides.iter_mut().find(|s| s.place == *place && s.is_store() == is_store) else { return };
                 match result {
                     Ok(Answer::Preview(preview)) => side.preview = Some((path.clone(), Ok(preview.clone()))),
                     Err(failure) => side.preview = Some((path.clone(), Err(failure.clone()))),
@@ -234,27 +271,30 @@ impl Overlay for Picker {
     }
 
     fn footer(&self) -> Vec<(String, &'static str)> {
-        let mut keys = vec![
-            ("⏎".into(), "pick"),
-            ("o".into(), "open as log"),
-            ("←".into(), "folder above"),
-            ("/".into(), "filter"),
-            (".".into(), "hidden"),
-        ];
+        let mut keys = match (self.side().is_store(), self.side().place == Place::Here) {
+            (true, _) => vec![("⏎".into(), "open"), ("s".into(), "copy to the cluster")],
+            (false, true) => vec![("⏎".into(), "pick"), ("o".into(), "open as log")],
+            (false, false) => vec![("⏎".into(), "pick"), ("o".into(), "open as log"), ("s".into(), "copy to S3")],
+        };
         if self.has_head {
-            keys.push(("⇥".into(), "other machine"));
+            keys.push(("⇥".into(), ["head node", "S3", "this machine"][self.at]));
         }
-        keys.push(("esc".into(), "close"));
+        keys.extend([("←".into(), "folder above"), ("/".into(), "filter"), (".".into(), "hidden"), ("esc".into(), "close")]);
         keys
     }
 
     fn draw(&self, buf: &mut Buffer, body: Rect, look: &Look<'_>) {
         let room = (body.width.saturating_sub(6), body.height.saturating_sub(4));
         let side = self.side();
-        let here = if side.place == Place::Here { "this machine".to_owned() } else { format!("head node of {}", self.cluster.name()) };
-        let remark = format!("a script for {}", self.cluster.name());
-        let inner = sheet(buf, body, room, &format!("Pick a script · {here}"), &remark, look);
-        let path = fit(&side.path, usize::from(inner.width), Cut::Start);
+        let name = self.cluster.name();
+        let (title, remark) = match &side.place {
+            Place::Here => ("Pick a script · this machine".to_owned(), format!("a script for {name}")),
+            Place::Head(_) if side.is_store() => (format!("S3 · as the head node of {name} sees it"), String::new()),
+            Place::Head(_) => (format!("Pick a script · head node of {name}"), format!("a script for {name}")),
+        };
+        let inner = sheet(buf, body, room, &title, &remark, look);
+        let path = if side.loaded { side.path.clone() } else { format!("{} …", if side.asked.is_empty() { "~" } else { &side.asked }) };
+        let path = fit(&path, usize::from(inner.width), Cut::Start);
         let used = put(buf, inner.x, inner.y, if path.is_empty() { "~" } else { &path }, inner.width, look.style(Tone::Strong));
         match &self.typing {
             Some(field) => {

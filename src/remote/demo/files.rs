@@ -4,7 +4,10 @@ use std::fs;
 
 use super::world::World;
 use super::{answers, logs, missing};
-use crate::model::{Answer, Existing, Failure, FailureKind, Fetch, FileEntry, FileKind, LogSource, LogStart, OutputKind, Preview, Receipt};
+use crate::model::{
+    Answer, Existing, Failure, FailureKind, Fetch, FileEntry, FileKind, LogSource, LogStart, Mount, OutputKind, Preview, Quota, Receipt,
+    Stage,
+};
 
 const FILES: [(&str, &str); 7] = [
     (
@@ -28,6 +31,69 @@ const FILES: [(&str, &str); 7] = [
     ("README.txt", "This head node is simulated.\n"),
 ];
 
+/// What lies in the simulated S3, below `s3://`.
+const STORE: [(&str, u64); 5] = [
+    ("lab-data/imagenet/train.tar", 147_897_477_120),
+    ("lab-data/imagenet/val.tar", 6_744_924_160),
+    ("lab-data/README.txt", 28),
+    ("lab-results/2026-11/fluid-18231.h5", 2_147_483_648),
+    ("lab-results/2026-11/sweep.csv", 48_120),
+];
+
+/// The simulated file systems.
+pub(super) fn mounts() -> Vec<Mount> {
+    let mount = |path: &str, kind: &str, source: &str, size: u64, used: u64| Mount {
+        path: path.into(),
+        kind: kind.into(),
+        source: source.into(),
+        size: Some(size),
+        used: Some(used),
+        is_shared: path != "/",
+        ..Mount::default()
+    };
+    vec![
+        mount("/efs", "EFS", "fs-0a1b2c3d.efs.eu-west-1.amazonaws.com:/", 1 << 62, 381_000_000_000),
+        Mount {
+            quota: Some(Quota { used: 1_700_000_000_000, limit: 2_000_000_000_000 }),
+            ..mount("/fsx", "FSx for Lustre", "10.0.1.9@tcp:/abcdef", 2_400_000_000_000, 2_208_000_000_000)
+        },
+        mount("/home", "EBS", "/dev/nvme0n1p1", 64_000_000_000, 21_300_000_000),
+        mount("/", "EBS", "/dev/nvme0n1p1", 64_000_000_000, 21_300_000_000),
+    ]
+}
+
+/// Buckets, prefixes and objects of the simulated S3.
+fn store(path: &str) -> Result<Answer, Failure> {
+    let below = path.trim_start_matches("s3://").trim_matches('/');
+    let prefix = if below.is_empty() { String::new() } else { format!("{below}/") };
+    let mut entries: Vec<FileEntry> = Vec::new();
+    for (name, size) in STORE {
+        let Some(rest) = name.strip_prefix(&prefix) else { continue };
+        let (name, kind, size) = rest.split_once('/').map_or((rest, FileKind::File, size), |(folder, _)| (folder, FileKind::Folder, 0));
+        if !entries.iter().any(|entry| entry.name == name) {
+            entries.push(FileEntry { name: name.to_owned(), kind, size, modified: None });
+        }
+    }
+    if entries.is_empty() {
+        return Err(missing(path));
+    }
+    let path = if below.is_empty() { "s3://".to_owned() } else { format!("s3://{below}") };
+    Ok(Answer::Folder { path, entries })
+}
+
+/// Pretends to copy.
+pub(super) fn stage(stage: &Stage) -> Result<Receipt, Failure> {
+    if !stage.is_in {
+        return Ok(Receipt::Staged { files: 1, bytes: Some(48_120) });
+    }
+    let below = stage.object.trim_start_matches("s3://");
+    let sizes: Vec<u64> = STORE.iter().filter(|(name, _)| name.starts_with(below)).map(|(_, size)| *size).collect();
+    if sizes.is_empty() {
+        return Err(missing(&stage.object));
+    }
+    Ok(Receipt::Staged { files: sizes.len() as u64, bytes: Some(sizes.iter().sum()) })
+}
+
 fn below_home(path: &str) -> Option<&str> {
     let rest = path.strip_prefix(answers::HOME)?;
     rest.strip_prefix('/').or(rest.is_empty().then_some(""))
@@ -40,6 +106,9 @@ pub(super) fn content(path: &str) -> Option<&'static str> {
 }
 
 pub(super) fn folder(path: &str) -> Result<Answer, Failure> {
+    if path.starts_with("s3://") {
+        return store(path);
+    }
     let path = if path.is_empty() { answers::HOME } else { path };
     let mut entries: Vec<FileEntry> = Vec::new();
     let mut add = |name: &str, kind, size: usize| {
@@ -68,6 +137,11 @@ pub(super) fn folder(path: &str) -> Result<Answer, Failure> {
 }
 
 pub(super) fn preview(path: &str) -> Result<Answer, Failure> {
+    if path.starts_with("s3://") {
+        let is_text = path.ends_with(".txt") || path.ends_with(".csv");
+        let text = if is_text { "This bucket is simulated.\n" } else { "" };
+        return Ok(Answer::Preview(Preview { text: text.to_owned(), size: text.len() as u64, is_binary: !is_text }));
+    }
     let text = content(path).ok_or_else(|| missing(path))?;
     Ok(Answer::Preview(Preview { text: text.to_owned(), size: text.len() as u64, is_binary: false }))
 }
