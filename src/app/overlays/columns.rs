@@ -61,7 +61,7 @@ impl ColumnsForm {
         }
     }
 
-    fn keep(&self) -> Vec<Intent> {
+    fn keep(&mut self) -> Vec<Intent> {
         let chosen = self.chosen();
         if self.before.as_ref() == Some(&chosen) || self.before.is_none() && chosen == Chosen::defaults() {
             return self.leave();
@@ -69,13 +69,13 @@ impl ColumnsForm {
         let words = "keeping the columns".to_owned();
         vec![Intent::Close, Intent::Columns(Some(chosen.clone())), Intent::Run(Command::KeepColumns(chosen), words)]
     }
-
-    fn leave(&self) -> Vec<Intent> {
-        vec![Intent::Close, Intent::Columns(self.before.clone())]
-    }
 }
 
 impl Overlay for ColumnsForm {
+    fn leave(&mut self) -> Vec<Intent> {
+        vec![Intent::Close, Intent::Columns(self.before.clone())]
+    }
+
     fn press(&mut self, chord: Chord, action: Option<Action>, _look: &Look<'_>) -> Vec<Intent> {
         let (least, most) = (*Chosen::CELLS.start(), *Chosen::CELLS.end());
         match chord.key {
