@@ -84,6 +84,15 @@ fn what_is_under_the_cursor_is_copied_to_where_the_other_side_stands() {
     assert_eq!((copy.is_in, copy.object.as_str(), copy.path.as_str()), (true, "s3://lab-data/imagenet/", "/home/me/imagenet"));
     stage.send(Event::Progressed { id, progress: Progress::Done(Receipt::Staged { files: 2, bytes: Some(48_120) }) });
     assert!(stage.screen(140, 40).contains("Copied 2 files, 48.1 kB to /home/me/imagenet."), "{}", stage.screen(140, 40));
+    // Read again, the cursor stands where it stood.
+    let entries = vec![entry("imagenet", FileKind::Folder, 0), entry("x.dat", FileKind::File, 48_120)];
+    stage.keys("j");
+    stage.answer(folder("s3://lab-data"), Ok(Answer::Folder { path: "s3://lab-data".into(), entries: entries.clone() }));
+    stage.keys("j");
+    stage.answer(folder("s3://lab-data"), Ok(Answer::Folder { path: "s3://lab-data".into(), entries }));
+    stage.keys("s");
+    assert!(stage.screen(140, 40).contains("s3://lab-data/x.dat"));
+    stage.keys("esc");
     // And the other way: three times round, on to the head node.
     stage.keys("tab tab s enter");
     let Some(Effect::Run(_, Command::Stage(copy))) = stage.effects.last().cloned() else { panic!("{:?}", stage.effects) };

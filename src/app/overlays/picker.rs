@@ -233,6 +233,8 @@ impl Overlay for Picker {
         match query {
             Query::Folder { place, path } => {
                 let Some(at) = self.sides.iter().position(|s| s.place == *place && s.asked == *path) else { return };
+                // Read again, one stands where one stood.
+                let under = self.under().filter(|_| at == self.at && self.side().loaded).map(|entry| entry.name);
                 let side = &mut self.sides[at];
                 side.loaded = true;
                 match result {
@@ -240,6 +242,7 @@ impl Overlay for Picker {
                         side.path.clone_from(path);
                         side.entries.clone_from(entries);
                         side.failure = None;
+                        side.came_from = side.came_from.take().or(under);
                         if at == self.at {
                             self.place_cursor();
                         }

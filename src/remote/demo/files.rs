@@ -140,7 +140,8 @@ pub(super) fn preview(path: &str) -> Result<Answer, Failure> {
     if path.starts_with("s3://") {
         let is_text = path.ends_with(".txt") || path.ends_with(".csv");
         let text = if is_text { "This bucket is simulated.\n" } else { "" };
-        return Ok(Answer::Preview(Preview { text: text.to_owned(), size: text.len() as u64, is_binary: !is_text }));
+        let size = STORE.iter().find(|(name, _)| path.strip_prefix("s3://") == Some(name)).map_or(0, |(_, size)| *size);
+        return Ok(Answer::Preview(Preview { text: text.to_owned(), size, is_binary: !is_text }));
     }
     let text = content(path).ok_or_else(|| missing(path))?;
     Ok(Answer::Preview(Preview { text: text.to_owned(), size: text.len() as u64, is_binary: false }))
