@@ -14,6 +14,8 @@ pub mod live;
 pub mod local;
 pub mod part;
 mod pattern;
+#[cfg(feature = "aws")]
+pub mod pcluster;
 pub mod probe;
 pub mod record;
 pub mod runner;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    Again, Cluster, ClusterId, Deed, FileEntry, JobDetail, JobId, JobTable, Link, LogEvent, LogGroup, LogHit, LogPlace, LogSource,
-    LogStream, NodeTable, Past, Place, Preview, Recall, SchedulerKind, Unsent, Why,
+    Again, Cluster, ClusterId, Deed, Draft, FileEntry, JobDetail, JobId, JobTable, Link, LogEvent, LogGroup, LogHit, LogPlace, LogSource,
+    LogStream, NodeTable, Past, Place, Preview, Recall, SchedulerKind, StackEvent, Unsent, Verdict, Why,
 };
 
 /// Somebody who knows clusters.
@@ -102,6 +102,17 @@ pub enum Query {
     Outbox,
     /// What was changed, from this machine and by this user?
     Audit,
+    /// What would come of this? Nothing is done; it takes as long as a `pcluster` dry run, up to half a minute.
+    DryRun {
+        /// The cluster; it may be one that is to be.
+        cluster: ClusterId,
+        /// What may be done.
+        draft: Draft,
+    },
+    /// How is the cluster configured? Answered by `pcluster`, in some seconds.
+    Configuration(ClusterId),
+    /// What has happened to its stack?
+    Events(ClusterId),
     /// Which program opens a shell there? It needs a terminal.
     Shell {
         /// The cluster.
@@ -183,6 +194,7 @@ impl Query {
             Self::History { .. } => (0, 1),
             Self::Clusters(_) | Self::Locate(_) | Self::Link(_) | Self::Outbox | Self::Audit => (0, 0),
             Self::Streams(_) | Self::Groups(_) | Self::GroupStreams { .. } | Self::Glob { .. } => (0, 0),
+            Self::DryRun { .. } | Self::Configuration(_) | Self::Events(_) => (0, 0),
             Self::Log(..) | Self::LogRange { .. } | Self::LogFind { .. } | Self::Folder { .. } | Self::Preview { .. } => (0, 0),
         };
         match scheduler {
@@ -203,6 +215,7 @@ impl Query {
             Self::Link(cluster) | Self::Nodes(cluster) | Self::Streams(cluster) => Some(cluster),
             Self::Jobs { cluster, .. } | Self::Detail { cluster, .. } | Self::Why { cluster, .. } => Some(cluster),
             Self::Again { cluster, .. } | Self::History { cluster, .. } => Some(cluster),
+            Self::DryRun { cluster, .. } | Self::Configuration(cluster) | Self::Events(cluster) => Some(cluster),
             Self::Examine { cluster, .. } | Self::Shell { cluster, .. } => Some(cluster),
             Self::GroupStreams { cluster, .. } | Self::Outputs { cluster, .. } => Some(cluster),
             Self::Log(source, _) | Self::LogRange { source, .. } | Self::LogFind { source, .. } => match source {
@@ -233,6 +246,12 @@ pub enum Answer {
     Again(Box<Again>),
     /// To [`Query::Shell`]: the program and its arguments.
     Shell(Vec<String>),
+    /// To [`Query::DryRun`].
+    Verdict(Box<Verdict>),
+    /// To [`Query::Configuration`]: the YAML file as it was given.
+    Configuration(String),
+    /// To [`Query::Events`]: the oldest first, those of nested stacks among them.
+    Events(Arc<Vec<StackEvent>>),
     /// To [`Query::History`], the latest first.
     History(Vec<Past>),
     /// To [`Query::Audit`], the newest first.

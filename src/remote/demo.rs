@@ -119,6 +119,7 @@ impl Demo {
                 Err(missing("the simulation"))
             }
             Query::Groups(_) | Query::Glob { .. } => Err(missing("the simulation")),
+            Query::DryRun { .. } | Query::Configuration(_) | Query::Events(_) => Err(missing("the simulation")),
         };
         tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(missing("the simulation")))
     }
@@ -224,6 +225,7 @@ impl Remote for Demo {
                 Command::Change { change, jobs, .. } => demo.with_world(|w| change::jobs(w, &change, &jobs)),
                 Command::ChangeNodes { change, nodes, .. } => demo.with_world(|w| change::nodes(w, &change, &nodes)),
                 Command::Fetch(fetch) => demo.with_world(|w| files::fetch(w, &fetch)),
+                Command::Operate { .. } => Err(missing("the simulation")),
                 Command::Save { .. } | Command::Forget { .. } => Err(missing("the simulation")),
                 Command::Reply { .. } | Command::Reconnect(_) | Command::Finish { .. } => Ok(Receipt::Noted),
                 Command::KeepColumns(_) | Command::SaveLog(_) | Command::LetTail(_) => Ok(Receipt::Noted),

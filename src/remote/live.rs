@@ -4,6 +4,8 @@
 
 mod backend;
 mod directory;
+#[cfg(feature = "aws")]
+mod lifecycle;
 mod memory;
 mod output;
 mod save;
@@ -46,6 +48,8 @@ struct Inner {
     config: Option<PathBuf>,
     #[cfg(feature = "aws")]
     aws: super::aws::Aws,
+    #[cfg(feature = "aws")]
+    pcluster: super::pcluster::Pcluster,
 }
 
 impl Live {
@@ -54,6 +58,8 @@ impl Live {
         let here: Arc<dyn Host> = Arc::new(LocalHost::default());
         #[cfg(feature = "aws")]
         let aws = super::aws::Aws::new(&config.aws);
+        #[cfg(feature = "aws")]
+        let pcluster = super::pcluster::Pcluster::new(&config.pcluster);
         let file = config.path().map(std::path::Path::to_owned);
         #[cfg(feature = "aws")]
         aws.let_tail(config.logs.live_tail == crate::config::LiveTail::Always);
@@ -69,6 +75,8 @@ impl Live {
                 config: file,
                 #[cfg(feature = "aws")]
                 aws,
+                #[cfg(feature = "aws")]
+                pcluster,
             }),
         }
     }
@@ -155,6 +163,14 @@ impl Inner {
             }
             Query::Glob { place, pattern } => output::globbed(self.host(&place)?, &pattern).await.map(Answer::Files),
             Query::Preview { place, path } => self.host(&place)?.preview(path).await.map(Answer::Preview),
+            #[cfg(feature = "aws")]
+            Query::DryRun { cluster, draft } => self.dry_run(&cluster, draft).await.map(Box::new).map(Answer::Verdict),
+            #[cfg(feature = "aws")]
+            Query::Configuration(cluster) => self.configuration(&cluster).await.map(Answer::Configuration),
+            #[cfg(feature = "aws")]
+            Query::Events(cluster) => self.aws.events(&self.on_aws(&cluster)?).await.map(Answer::Events),
+            #[cfg(not(feature = "aws"))]
+            Query::DryRun { .. } | Query::Configuration(_) | Query::Events(_) => Err(without_aws()),
             Query::Audit => Err(Failure::new(FailureKind::Unsupported, "qdeck", "the guard keeps the audit trail")),
             Query::Link(_) | Query::Log(..) => Err(Failure::new(FailureKind::Unsupported, "qdeck", "this question is followed, not asked")),
         }
@@ -267,7 +283,8 @@ impl Inner {
             (Some(profile), Some(region), Some(_), None) => {
                 let mut gone = Cluster::named(cluster.clone(), crate::model::ClusterKind::ParallelCluster);
                 gone.profile = Some(profile.to_owned()).filter(|profile| profile != "default" || self.aws.names(profile));
-                gone.region = Some(region.to_owned());
+                // A cluster that is to be may have nothing but its account's own region.
+                gone.region = Some(region.to_owned()).filter(|region| region != "default");
                 Ok(gone)
             }
             _ => Err(no_streams(cluster)),
@@ -337,6 +354,8 @@ impl Inner {
             Query::Log(LogSource::Stream { .. }, _) => failed(without_aws()),
             Query::Streams(cluster) => self.streams(&cluster, None),
             Query::GroupStreams { cluster, group } => self.streams(&cluster, Some(group)),
+            #[cfg(feature = "aws")]
+            Query::Events(cluster) => self.told(cluster),
             other => self.ask(other).into_stream().boxed(),
         }
     }
@@ -370,6 +389,10 @@ impl Inner {
             Command::SaveLog(save) => return save::run(save, move |query| self.clone().ask(query).boxed()),
             Command::KeepColumns(columns) => return kept(self.config.clone(), columns),
             Command::Forget { cluster, token } => return self.forgotten(cluster, token),
+            #[cfg(feature = "aws")]
+            Command::Operate { cluster, operation } => return self.operate(cluster, operation),
+            #[cfg(not(feature = "aws"))]
+            Command::Operate { .. } => return ended(Progress::Failed(without_aws())),
             command => command,
         };
         let backend = match self.directory.backend(&cluster) {
@@ -411,6 +434,7 @@ impl Inner {
             Command::Save { .. } | Command::SaveLog(_) | Command::KeepColumns(_) | Command::Forget { .. } | Command::LetTail(_) => {
                 ended(Progress::Done(Receipt::Noted))
             }
+            Command::Operate { .. } => ended(Progress::Done(Receipt::Noted)),
         }
     }
 }

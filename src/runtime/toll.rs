@@ -64,6 +64,8 @@ impl Tolls {
             }
             // What these take is spent on the way there, or by waiting for it.
             Command::Submit(_) | Command::Finish { .. } | Command::Fetch(_) | Command::Reply { .. } | Command::Reconnect(_) => None,
+            // AWS does that, not a scheduler.
+            Command::Operate { .. } => None,
             // These stay on this machine.
             Command::Forget { .. } | Command::Save { .. } | Command::SaveLog(_) | Command::KeepColumns(_) | Command::LetTail(_) => None,
         }

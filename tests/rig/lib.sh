@@ -21,6 +21,7 @@ MOTO='moto[server,all]==5.2.5'
 RIG_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 RIG_VENV=${XDG_CACHE_HOME:-$HOME/.cache}/qdeck/rig/venv
 RIG_TORQUE=${XDG_CACHE_HOME:-$HOME/.cache}/qdeck/rig/torque # Slurm's Torque wrappers
+RIG_PCLUSTER=${XDG_CACHE_HOME:-$HOME/.cache}/qdeck/rig/pcluster # the real pcluster, and the aws program of a head node
 RIG_GE=${XDG_CACHE_HOME:-$HOME/.cache}/qdeck/rig/gridengine
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH

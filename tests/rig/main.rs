@@ -17,6 +17,8 @@ mod clusters;
 mod exactly_once;
 mod faults;
 mod gridengine;
+#[cfg(feature = "aws")]
+mod lifecycle;
 mod logs;
 mod news;
 mod oneshot;

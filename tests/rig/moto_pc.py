@@ -31,6 +31,11 @@ import uuid
 import zlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import moto_images
+
+VERSION = "3.16.1"
+moto_images.publish(VERSION)
+
 import moto.server
 from moto.backends import get_backend
 from moto.logs.utils import EventMessageFilter
@@ -38,9 +43,12 @@ from moto.moto_api._internal import mock_random
 
 import moto_faults
 import moto_stacks
+from moto.ec2.responses.instances import InstanceResponse
+
+# On AWS the root volume's size comes from the image, and instance stores have no size at all.
+InstanceResponse._validate_block_device_mapping = staticmethod(lambda device_mapping: None)
 
 ACCOUNT = "123456789012"
-VERSION = "3.16.1"
 STATES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
 ARGS = SEED = None
 
@@ -151,8 +159,10 @@ def seed():
     make_logs("us-east-1", lab_group, short_name(lab_head), lab_head, ("clustermgtd", "slurmctld"), 20)
     make_logs("us-east-1", lab_group, short_name(node), node, ("slurmd",), 20)
 
+    network = moto_images.seed_network(backend("ec2", "eu-central-1"), "eu-central-1")
     with open(SEED["facts"], "w") as f:
         f.write(f"RIG_HEAD_INSTANCE={head.id}\nRIG_LAB_HEAD_INSTANCE={lab_head.id}\nRIG_LAB_LOG_GROUP={lab_group}\n")
+        f.write("".join(f"RIG_SUBNET_{name.upper()}={subnet.id}\n" for name, subnet in network.items()))
         for n, i in zip(SEED["nodes"], nodes):
             f.write(f"RIG_INSTANCE_{n['name'].replace('-', '_')}={i.id}\n")
     return demo
