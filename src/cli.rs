@@ -8,6 +8,7 @@ mod choose;
 mod cost;
 mod init;
 mod job;
+mod lifecycle;
 mod logs;
 mod print;
 mod run;
@@ -19,6 +20,7 @@ use clap::{Parser, Subcommand};
 
 pub use ask::command;
 pub use init::Wanted;
+pub use lifecycle::{Fleet, Scaling};
 pub use shared::StageVerb;
 
 /// One keyboard-driven terminal for AWS ParallelCluster: clusters, nodes, job queue and live logs.
@@ -303,6 +305,56 @@ pub enum Verb {
         /// Which way
         #[command(subcommand)]
         verb: StageVerb,
+    },
+    /// Create a cluster of a ParallelCluster configuration
+    Create {
+        /// What it shall be called
+        name: String,
+        /// The configuration, a YAML file
+        #[arg(short, long)]
+        file: PathBuf,
+        /// Only check it, and say what is wrong beside its lines
+        #[arg(long)]
+        dry_run: bool,
+        /// Stay until it is there, or say why it is not
+        #[arg(long, conflicts_with = "dry_run")]
+        wait: bool,
+    },
+    /// Make a cluster be like another configuration
+    Update {
+        /// The cluster
+        name: String,
+        /// The configuration, a YAML file
+        #[arg(short, long)]
+        file: PathBuf,
+        /// Only say what would change, and what may not
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Give a queue of a cluster other bounds: two numbers of its configuration change and nothing else
+    Scale(Scaling),
+    /// Start or stop the compute nodes of a cluster
+    Fleet {
+        /// The cluster
+        name: String,
+        /// Which of both
+        verb: Fleet,
+    },
+    /// Print what has happened to a cluster's stack
+    Events {
+        /// The cluster
+        name: String,
+        /// Go on until it is created, updated or deleted; fails when that fails
+        #[arg(short, long)]
+        follow: bool,
+    },
+    /// Delete a cluster
+    Delete {
+        /// The cluster
+        name: String,
+        /// Without asking; needed where there is no terminal
+        #[arg(long)]
+        yes: bool,
     },
     /// List every key
     Keys,

@@ -25,6 +25,8 @@ pub struct Config {
     pub clusters: BTreeMap<String, ClusterEntry>,
     /// Settings of ssh itself.
     pub ssh: Ssh,
+    /// The program that makes and changes clusters.
+    pub pcluster: Pcluster,
     /// Settings of the log view.
     pub logs: Logs,
     /// Seconds between two questions.
@@ -112,6 +114,14 @@ pub struct ClusterEntry {
 pub struct Ssh {
     /// An ssh_config to use instead of the user's own.
     pub config_file: Option<PathBuf>,
+}
+
+/// `pcluster:`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Pcluster {
+    /// AWS ParallelCluster's command-line program; none means `pcluster` on the PATH.
+    pub program: Option<PathBuf>,
 }
 
 /// `logs:`
@@ -249,7 +259,9 @@ pub enum LiveTail {
 }
 
 /// Every key of every section, for the nearest known one to a misspelt key.
-const KEYS: [&str; 35] = [
+const KEYS: [&str; 37] = [
+    "pcluster",
+    "program",
     "logs",
     "memory_mb",
     "live_tail",

@@ -16,6 +16,8 @@ pub mod local;
 mod mounts;
 pub mod part;
 mod pattern;
+#[cfg(feature = "aws")]
+pub mod pcluster;
 pub mod prices;
 pub mod probe;
 pub mod record;

@@ -146,6 +146,7 @@ impl App {
                 let text = format!("{} is there already.", dest.display());
                 vec![Intent::Open(Box::new(Confirm::choices("Overwrite the file?".into(), text, choices)))]
             }
+            (Receipt::Begun { .. } | Receipt::Refused(_), _) => Vec::new(),
             (Receipt::Noted, _)
             | (Receipt::Submitted { .. } | Receipt::Differs { .. } | Receipt::Changed { .. } | Receipt::Staged { .. }, _) => Vec::new(),
         }

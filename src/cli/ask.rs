@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::{Arguments, ConfigVerb, Verb, change, choose, cost, init, job, logs, print, run, shared};
+use super::{Arguments, ConfigVerb, Verb, change, choose, cost, init, job, lifecycle, logs, print, run, shared};
 use crate::config::Config;
 use crate::model::{
     Answer, Chosen, Column, Command, Door, Existing, Failure, FailureKind, Fetch, JobChange, JobId, NodeChange, Place, Query, Receipt,
@@ -135,6 +135,14 @@ async fn carry_out(arguments: &Arguments, verb: &Verb, config: &Config, remote: 
             shared::mounts(arguments.json, remote, choose::cluster(remote, sources, named).await?).await
         }
         Verb::Stage { verb } => shared::stage(arguments.json, remote, cluster().await?, verb).await,
+        Verb::Create { name, file, dry_run, wait } => {
+            lifecycle::create(arguments.json, remote, sources, (name, file), (*dry_run, *wait)).await
+        }
+        Verb::Update { name, file, dry_run } => lifecycle::update(arguments.json, remote, sources, (name, file), *dry_run).await,
+        Verb::Scale(scaling) => lifecycle::scale(arguments.json, remote, sources, scaling).await,
+        Verb::Fleet { name, verb } => lifecycle::fleet(arguments.json, remote, sources, name, *verb).await,
+        Verb::Events { name, follow } => lifecycle::events(arguments.json, remote, sources, name, *follow).await,
+        Verb::Delete { name, yes } => lifecycle::delete(arguments.json, remote, sources, name, *yes).await,
         Verb::Keys => keys(arguments.json, config),
         Verb::Config { verb: ConfigVerb::Check } => {
             let path = arguments.config.clone().or_else(Config::default_path).filter(|path| path.exists());

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 
 use super::lines::Printout;
-use super::{Chosen, ClusterId, Failure, JobChange, JobId, LogSource, NodeChange, Place, Refusals, Stage};
+use super::{Chosen, ClusterId, Failure, JobChange, JobId, LogSource, NodeChange, Operation, Place, Refusals, Stage, Verdict};
 
 /// Something that changes the world.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -52,6 +52,13 @@ pub enum Command {
         /// To which nodes.
         nodes: Vec<String>,
     },
+    /// Do something to a cluster as a whole, or to one of its machines. What was begun goes on without qdeck.
+    Operate {
+        /// The cluster; it may be one that is to be.
+        cluster: ClusterId,
+        /// What to do.
+        operation: Operation,
+    },
     /// Bring a job's files here.
     Fetch(Fetch),
     /// Write a log into a file here.
@@ -87,6 +94,7 @@ impl Command {
             Self::Fetch(fetch) => Some(&fetch.cluster),
             Self::MakeKey(key) => Some(&key.cluster),
             Self::Stage(stage) => Some(&stage.cluster),
+            Self::Operate { cluster, .. } => Some(cluster),
             Self::Save { .. } | Self::SaveLog(_) | Self::KeepColumns(_) | Self::LetTail(_) => None,
         }
     }
@@ -95,7 +103,7 @@ impl Command {
     pub fn is_changing(&self) -> bool {
         match self {
             Self::Submit(_) | Self::Finish { .. } | Self::Change { .. } | Self::ChangeNodes { .. } => true,
-            Self::MakeKey(_) | Self::Stage(_) => true,
+            Self::MakeKey(_) | Self::Stage(_) | Self::Operate { .. } => true,
             Self::Fetch(_) | Self::Save { .. } | Self::SaveLog(_) | Self::KeepColumns(_) | Self::LetTail(_) => false,
             Self::Forget { .. } | Self::Reply { .. } | Self::Reconnect(_) => false,
         }
@@ -118,6 +126,7 @@ impl fmt::Display for Command {
                 write!(f, "{change} {}", list(nodes.iter().map(String::as_str).collect()))?;
                 if let NodeChange::Drain(reason) = change { write!(f, ": {reason}") } else { Ok(()) }
             }
+            Self::Operate { operation, .. } => write!(f, "{operation}"),
             Self::Fetch(fetch) => write!(f, "fetch {}", fetch.job),
             Self::MakeKey(key) if key.public.is_some() => write!(f, "import the key pair {}", key.name),
             Self::MakeKey(key) => write!(f, "create the key pair {}", key.name),
@@ -268,6 +277,15 @@ pub enum Receipt {
         /// What it refused, and why.
         refused: Refusals,
     },
+    /// The cluster, or one of its machines, is on its way to what was wanted.
+    Begun {
+        /// What it is now: `CREATE_IN_PROGRESS`, `STOP_REQUESTED`, `stopping`.
+        status: String,
+        /// What was said of it.
+        verdict: Box<Verdict>,
+    },
+    /// Nothing was begun, because of what is said of the configuration.
+    Refused(Box<Verdict>),
     /// The files are here.
     Fetched {
         /// Where they are.

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    Again, Cluster, ClusterId, Deed, FileEntry, Ground, JobDetail, JobId, JobTable, Link, LogEvent, LogGroup, LogHit, LogPlace, LogSource,
-    LogStream, Machine, Mount, NodeTable, Past, Place, Preview, Prices, Recall, SchedulerKind, Trail, Unsent, Why, Window,
+    Again, Cluster, ClusterId, Deed, Draft, FileEntry, Ground, JobDetail, JobId, JobTable, Link, LogEvent, LogGroup, LogHit, LogPlace,
+    LogSource, LogStream, Machine, Mount, NodeTable, Past, Place, Preview, Prices, Recall, SchedulerKind, StackEvent, Trail, Unsent,
+    Verdict, Why, Window,
 };
 
 /// Somebody who knows clusters.
@@ -122,6 +123,17 @@ pub enum Query {
         /// How far back.
         window: Window,
     },
+    /// What would come of this? Nothing is done; it takes as long as a `pcluster` dry run, up to half a minute.
+    DryRun {
+        /// The cluster; it may be one that is to be.
+        cluster: ClusterId,
+        /// What may be done.
+        draft: Draft,
+    },
+    /// How is the cluster configured? Answered by `pcluster`, in some seconds.
+    Configuration(ClusterId),
+    /// What has happened to its stack?
+    Events(ClusterId),
     /// Which program opens a shell there? It needs a terminal.
     Shell {
         /// The cluster.
@@ -206,6 +218,7 @@ impl Query {
             Self::Prices | Self::Trail { .. } => (0, 0),
             Self::Ground(_) | Self::Machines { .. } | Self::Mounts(_) => (0, 0),
             Self::Streams(_) | Self::Groups(_) | Self::GroupStreams { .. } | Self::Glob { .. } => (0, 0),
+            Self::DryRun { .. } | Self::Configuration(_) | Self::Events(_) => (0, 0),
             Self::Log(..) | Self::LogRange { .. } | Self::LogFind { .. } | Self::Folder { .. } | Self::Preview { .. } => (0, 0),
         };
         match scheduler {
@@ -228,6 +241,7 @@ impl Query {
             Self::Link(cluster) | Self::Nodes(cluster) | Self::Streams(cluster) => Some(cluster),
             Self::Jobs { cluster, .. } | Self::Detail { cluster, .. } | Self::Why { cluster, .. } => Some(cluster),
             Self::Again { cluster, .. } | Self::History { cluster, .. } => Some(cluster),
+            Self::DryRun { cluster, .. } | Self::Configuration(cluster) | Self::Events(cluster) => Some(cluster),
             Self::Examine { cluster, .. } | Self::Shell { cluster, .. } => Some(cluster),
             Self::GroupStreams { cluster, .. } | Self::Outputs { cluster, .. } => Some(cluster),
             Self::Log(source, _) | Self::LogRange { source, .. } | Self::LogFind { source, .. } => match source {
@@ -258,6 +272,12 @@ pub enum Answer {
     Again(Box<Again>),
     /// To [`Query::Shell`]: the program and its arguments.
     Shell(Vec<String>),
+    /// To [`Query::DryRun`].
+    Verdict(Box<Verdict>),
+    /// To [`Query::Configuration`]: the YAML file as it was given.
+    Configuration(String),
+    /// To [`Query::Events`]: the oldest first, those of nested stacks among them.
+    Events(Arc<Vec<StackEvent>>),
     /// To [`Query::History`], the latest first.
     History(Vec<Past>),
     /// To [`Query::Ground`].

@@ -2,11 +2,13 @@
 
 mod client;
 mod clusters;
+mod events;
 mod first;
 mod fleet;
 mod health;
 mod listing;
 mod logs;
+mod machines;
 mod prices;
 mod stacks;
 mod streams;
@@ -23,7 +25,9 @@ use tokio::sync::{Mutex, OnceCell};
 use super::alerts::Told;
 use super::join::Instance;
 use super::part::Found;
-use crate::model::{Answer, Cluster, Failure, Ground, KeyPair, LogEvent, LogGroup, LogStart, LogStream, Machine, Purchase, Receipt};
+use crate::model::{
+    Answer, Cluster, Failure, Ground, KeyPair, LogEvent, LogGroup, LogStart, LogStream, Machine, Power, Purchase, Receipt, StackEvent,
+};
 use client::{Clients, Where};
 
 /// The AWS side of the world. Cheap to clone; connects to nothing until it is asked.
@@ -33,14 +37,15 @@ pub struct Aws {
     regions: Vec<String>,
     clients: Arc<Mutex<HashMap<Where, Arc<OnceCell<Clients>>>>>,
     seen: Arc<listing::Seen>,
+    told: Arc<Mutex<events::Told>>,
     tail: Arc<AtomicBool>,
 }
 
 impl Aws {
     /// Looks where the configuration says.
     pub fn new(config: &crate::config::Aws) -> Self {
-        let (clients, seen, tail) = (Arc::default(), Arc::default(), Arc::default());
-        Self { profiles: config.profiles.clone(), regions: config.regions.clone(), clients, seen, tail }
+        let (clients, seen, told, tail) = (Arc::default(), Arc::default(), Arc::default(), Arc::default());
+        Self { profiles: config.profiles.clone(), regions: config.regions.clone(), clients, seen, told, tail }
     }
 
     /// Each profile with each region. Nothing configured means what the SDK finds by itself.
@@ -86,6 +91,25 @@ impl Aws {
             Purchase::OnDemand => prices::on_demand(&clients, types).await,
             Purchase::Spot => prices::spot(&clients, types).await,
         }
+    }
+
+    /// What has happened to a cluster's stack, the oldest first; of a stack that is gone too, if it was asked about before.
+    pub async fn events(&self, cluster: &Cluster) -> Result<Arc<Vec<StackEvent>>, Failure> {
+        let clients = self.clients(cluster.profile.as_deref(), cluster.region.as_deref()).await?;
+        // Held for as long as it is asked: two askers would read the same pages.
+        self.told.lock().await.read(&clients, cluster).await
+    }
+
+    /// Starts, stops or reboots a cluster's head node; EC2's word for what it is then.
+    pub async fn head(&self, cluster: &Cluster, power: Power) -> Result<String, Failure> {
+        let clients = self.clients(cluster.profile.as_deref(), cluster.region.as_deref()).await?;
+        machines::head(&clients, &cluster.name, power).await
+    }
+
+    /// Ends a compute instance of a cluster, and no other machine; EC2's word for what it is then.
+    pub async fn terminate(&self, cluster: &Cluster, instance: &str) -> Result<String, Failure> {
+        let clients = self.clients(cluster.profile.as_deref(), cluster.region.as_deref()).await?;
+        machines::terminate(&clients, &cluster.name, instance).await
     }
 
     /// The log streams of a group, or of a cluster's newest one: longer and longer lists, the last one complete.

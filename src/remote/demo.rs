@@ -129,6 +129,7 @@ impl Demo {
             }
             Query::Groups(_) | Query::Glob { .. } | Query::Prices => Err(missing("the simulation")),
             Query::Ground(_) | Query::Machines { .. } => Err(missing("the simulation")),
+            Query::DryRun { .. } | Query::Configuration(_) | Query::Events(_) => Err(missing("the simulation")),
         };
         tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(missing("the simulation")))
     }
@@ -239,7 +240,8 @@ impl Remote for Demo {
                 Command::ChangeNodes { change, nodes, .. } => demo.with_world(|w| change::nodes(w, &change, &nodes)),
                 Command::Fetch(fetch) => demo.with_world(|w| files::fetch(w, &fetch)),
                 Command::Stage(stage) => files::stage(&stage),
-                Command::Save { .. } | Command::Forget { .. } | Command::MakeKey(_) => Err(missing("the simulation")),
+                Command::Operate { .. } | Command::MakeKey(_) => Err(missing("the simulation")),
+                Command::Save { .. } | Command::Forget { .. } => Err(missing("the simulation")),
                 Command::Reply { .. } | Command::Reconnect(_) | Command::Finish { .. } => Ok(Receipt::Noted),
                 Command::KeepColumns(_) | Command::SaveLog(_) | Command::LetTail(_) => Ok(Receipt::Noted),
             };

@@ -131,6 +131,11 @@ fn result(progress: &Progress) -> Option<String> {
             let each: Vec<String> = refused.iter().map(|(name, why)| format!("{name}: {why}")).collect();
             Some(format!("{} of {asked} refused: {}", refused.len(), each.join("; ")))
         }
+        Progress::Done(Receipt::Begun { status, .. }) => Some(status.clone()),
+        Progress::Done(Receipt::Refused(verdict)) => {
+            let first = verdict.remarks.first().map_or(String::new(), |remark| format!(": {}", remark.message));
+            Some(format!("refused: {}{first}", verdict.said))
+        }
         Progress::Done(
             Receipt::Fetched { .. }
             | Receipt::Differs { .. }

@@ -6,6 +6,8 @@ mod backend;
 mod cost;
 mod directory;
 #[cfg(feature = "aws")]
+mod lifecycle;
+#[cfg(feature = "aws")]
 mod machines;
 mod memory;
 mod output;
@@ -55,6 +57,8 @@ struct Inner {
     aws: super::aws::Aws,
     #[cfg(feature = "aws")]
     machines: machines::Machines,
+    #[cfg(feature = "aws")]
+    pcluster: super::pcluster::Pcluster,
 }
 
 impl Live {
@@ -63,6 +67,8 @@ impl Live {
         let here: Arc<dyn Host> = Arc::new(LocalHost::default());
         #[cfg(feature = "aws")]
         let aws = super::aws::Aws::new(&config.aws);
+        #[cfg(feature = "aws")]
+        let pcluster = super::pcluster::Pcluster::new(&config.pcluster);
         let file = config.path().map(std::path::Path::to_owned);
         #[cfg(feature = "aws")]
         aws.let_tail(config.logs.live_tail == crate::config::LiveTail::Always);
@@ -81,6 +87,8 @@ impl Live {
                 aws,
                 #[cfg(feature = "aws")]
                 machines: machines::Machines::default(),
+                #[cfg(feature = "aws")]
+                pcluster,
             }),
         }
     }
@@ -183,6 +191,14 @@ impl Inner {
                 store::preview(&*self.host(&place)?, &path).await.map(Answer::Preview)
             }
             Query::Preview { place, path } => self.host(&place)?.preview(path).await.map(Answer::Preview),
+            #[cfg(feature = "aws")]
+            Query::DryRun { cluster, draft } => self.dry_run(&cluster, draft).await.map(Box::new).map(Answer::Verdict),
+            #[cfg(feature = "aws")]
+            Query::Configuration(cluster) => self.configuration(&cluster).await.map(Answer::Configuration),
+            #[cfg(feature = "aws")]
+            Query::Events(cluster) => self.aws.events(&self.on_aws(&cluster)?).await.map(Answer::Events),
+            #[cfg(not(feature = "aws"))]
+            Query::DryRun { .. } | Query::Configuration(_) | Query::Events(_) => Err(without_aws()),
             Query::Audit => Err(Failure::new(FailureKind::Unsupported, "qdeck", "the guard keeps the audit trail")),
             Query::Link(_) | Query::Log(..) => Err(Failure::new(FailureKind::Unsupported, "qdeck", "this question is followed, not asked")),
         }
@@ -330,7 +346,8 @@ impl Inner {
             (Some(profile), Some(region), Some(_), None) => {
                 let mut gone = Cluster::named(cluster.clone(), crate::model::ClusterKind::ParallelCluster);
                 gone.profile = Some(profile.to_owned()).filter(|profile| profile != "default" || self.aws.names(profile));
-                gone.region = Some(region.to_owned());
+                // A cluster that is to be may have nothing but its account's own region.
+                gone.region = Some(region.to_owned()).filter(|region| region != "default");
                 Ok(gone)
             }
             _ => Err(no_streams(cluster)),
@@ -401,6 +418,8 @@ impl Inner {
             Query::Streams(cluster) => self.streams(&cluster, None),
             Query::GroupStreams { cluster, group } => self.streams(&cluster, Some(group)),
             Query::Prices => self.follow_prices(),
+            #[cfg(feature = "aws")]
+            Query::Events(cluster) => self.told(cluster),
             other => self.ask(other).into_stream().boxed(),
         }
     }
@@ -441,6 +460,10 @@ impl Inner {
             }
             #[cfg(not(feature = "aws"))]
             Command::MakeKey(_) => return ended(Progress::Failed(without_aws())),
+            #[cfg(feature = "aws")]
+            Command::Operate { cluster, operation } => return self.operate(cluster, operation),
+            #[cfg(not(feature = "aws"))]
+            Command::Operate { .. } => return ended(Progress::Failed(without_aws())),
             command => command,
         };
         let backend = match self.directory.backend(&cluster) {
@@ -483,7 +506,7 @@ impl Inner {
             Command::Save { .. } | Command::SaveLog(_) | Command::KeepColumns(_) | Command::Forget { .. } => {
                 ended(Progress::Done(Receipt::Noted))
             }
-            Command::LetTail(_) | Command::MakeKey(_) => ended(Progress::Done(Receipt::Noted)),
+            Command::LetTail(_) | Command::MakeKey(_) | Command::Operate { .. } => ended(Progress::Done(Receipt::Noted)),
         }
     }
 }

@@ -21,6 +21,8 @@ mod faults;
 #[cfg(feature = "aws")]
 mod first;
 mod gridengine;
+#[cfg(feature = "aws")]
+mod lifecycle;
 mod logs;
 mod news;
 mod oneshot;

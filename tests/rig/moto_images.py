@@ -52,4 +52,5 @@ def seed_network(ec2, region):
     behind = ec2.create_route_table(vpc.id)
     ec2.create_route(behind.id, "0.0.0.0/0", nat_gateway_id=nat.id)
     ec2.associate_route_table(behind.id, subnet_id=subnet["private"].id)
-    ec2.create_key_pair("lab-key", "ed25519", {})
+    ec2.create_key_pair("lab-key", "ed25519", None)
+    return subnet

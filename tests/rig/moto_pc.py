@@ -145,7 +145,6 @@ def seed():
         make_logs(region, group, short_name(n), n, COMPUTE_LOGS, 20)
 
     moto_stacks.seed_stack(SEED["cluster"], region, log_group=group)
-    moto_images.seed_network(backend("ec2", "eu-central-1"), "eu-central-1")
     # Elsewhere, where nobody looks by default: all that can be the matter with a cluster.
     moto_stacks.seed_stack("lab", "us-east-1", log_group="/aws/parallelcluster/lab-202601020304", fleet="PROTECTED")
     broken = moto_stacks.seed_stack("broken", "us-east-1", status="ROLLBACK_COMPLETE", fleet=None)
@@ -163,8 +162,10 @@ def seed():
     make_logs("us-east-1", lab_group, short_name(lab_head), lab_head, ("clustermgtd", "slurmctld"), 20)
     make_logs("us-east-1", lab_group, short_name(node), node, ("slurmd",), 20)
 
+    network = moto_images.seed_network(backend("ec2", "eu-central-1"), "eu-central-1")
     with open(SEED["facts"], "w") as f:
         f.write(f"RIG_HEAD_INSTANCE={head.id}\nRIG_LAB_HEAD_INSTANCE={lab_head.id}\nRIG_LAB_LOG_GROUP={lab_group}\n")
+        f.write("".join(f"RIG_SUBNET_{name.upper()}={subnet.id}\n" for name, subnet in network.items()))
         for n, i in zip(SEED["nodes"], nodes):
             f.write(f"RIG_INSTANCE_{n['name'].replace('-', '_')}={i.id}\n")
     return demo

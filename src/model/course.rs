@@ -1,0 +1,364 @@
+//! The course of one operation on a cluster's stack, told by its events: what is made in which phase, how long it took, and why it failed.
+//!
+//! Knows nothing of the present: whoever shows a course has the clock.
+
+use jiff::Timestamp;
+
+/// What CloudFormation said of one resource at one moment.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StackEvent {
+    /// CloudFormation's id of the event.
+    pub id: String,
+    /// When.
+    pub at: Timestamp,
+    /// The id of the stack that the resource belongs to.
+    pub stack: String,
+    /// The resource's name in its template.
+    pub name: String,
+    /// Its type: `AWS::EC2::Instance`.
+    pub kind: String,
+    /// Its id outside the template; of a stack its stack id.
+    pub physical: String,
+    /// `CREATE_IN_PROGRESS` and so on.
+    pub status: String,
+    /// Why, where it is said.
+    pub reason: Option<String>,
+}
+
+impl StackEvent {
+    fn is_stack(&self) -> bool {
+        self.kind == "AWS::CloudFormation::Stack"
+    }
+
+    /// Whether it is about the stack that it belongs to.
+    fn is_own(&self) -> bool {
+        self.is_stack() && (self.physical == self.stack || self.physical.is_empty())
+    }
+}
+
+/// How far something is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Stage {
+    /// It failed.
+    Failed,
+    /// It is worked on.
+    Works,
+    /// It is done.
+    Done,
+}
+
+impl Stage {
+    fn of(status: &str) -> Self {
+        if status.contains("FAILED") || status.contains("ROLLBACK") {
+            Self::Failed
+        } else if status.ends_with("_COMPLETE") || status == "DELETE_SKIPPED" {
+            Self::Done
+        } else {
+            Self::Works
+        }
+    }
+}
+
+/// One resource in the course of an operation.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Part {
+    /// Its name.
+    pub name: String,
+    /// Its type without `AWS::`.
+    pub kind: String,
+    /// CloudFormation's last word.
+    pub status: String,
+    /// How far it is.
+    pub stage: Stage,
+    /// Why, where it is said.
+    pub reason: Option<String>,
+    /// When it was begun.
+    pub began: Timestamp,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// 0 for what belongs to the cluster's own stack, 1 for what belongs to one within it.
+    pub depth: usize,
+}
+
+/// The resources that do one thing together.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Phase {
+    /// What they do.
+    pub title: &'static str,
+    /// How far they are: as far as the least of them.
+    pub stage: Stage,
+    /// When the first was begun.
+    pub began: Timestamp,
+    /// When the last ended, if all have.
+    pub ended: Option<Timestamp>,
+    /// The resources, in the order they were begun; what belongs to a stack follows it.
+    pub parts: Vec<Part>,
+}
+
+/// Something that failed by itself.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Cause {
+    /// The resource's name.
+    pub name: String,
+    /// Its type without `AWS::`.
+    pub kind: String,
+    /// What was said.
+    pub reason: String,
+}
+
+/// The latest operation on a stack.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Course {
+    /// `CREATE`, `UPDATE` or `DELETE`.
+    pub operation: String,
+    /// The stack's last status.
+    pub status: String,
+    /// How far it is as a whole.
+    pub stage: Stage,
+    /// When it began.
+    pub began: Timestamp,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// Why it failed, the root cause first.
+    pub causes: Vec<Cause>,
+    /// In the order they were begun.
+    pub phases: Vec<Phase>,
+}
+
+impl Course {
+    /// The latest operation that these events, the oldest first, tell of. `None` without any.
+    pub fn of(events: &[StackEvent]) -> Option<Self> {
+        let root = &events.iter().find(|e| e.is_own())?.stack;
+        let own = |e: &&StackEvent| e.is_own() && e.stack == *root;
+        let begins = |e: &StackEvent| matches!(e.status.as_str(), "CREATE_IN_PROGRESS" | "UPDATE_IN_PROGRESS" | "DELETE_IN_PROGRESS");
+        let begin = events.iter().rposition(|e| own(&e) && begins(e)).or_else(|| events.iter().position(|e| own(&e)))?;
+        let began = events[begin].at;
+        // A nested stack's events are in the list by time, and some may have the very moment of the beginning.
+        let mine: Vec<&StackEvent> = events.iter().enumerate().filter(|(i, e)| *i >= begin || e.at >= began).map(|(_, e)| e).collect();
+        let last = mine.iter().copied().rfind(|e| own(e)).unwrap_or(&events[begin]);
+        let over = !last.status.ends_with("_IN_PROGRESS");
+        let operation = events[begin].status.split('_').next().unwrap_or_default().to_owned();
+        Some(Self {
+            operation,
+            status: last.status.clone(),
+            stage: match Stage::of(&last.status) {
+                Stage::Failed if !over => Stage::Works,
+                stage => stage,
+            },
+            began,
+            ended: over.then_some(last.at),
+            causes: causes(&mine),
+            phases: phases(&mine, root),
+        })
+    }
+
+    /// Whether nothing more will happen.
+    pub fn is_over(&self) -> bool {
+        self.ended.is_some()
+    }
+}
+
+/// What was only given up because something else failed tells nothing.
+fn is_given_up(reason: &str) -> bool {
+    reason.is_empty() || reason.contains("cancelled") || reason.starts_with("The following resource(s) failed")
+}
+
+/// What failed by itself, the first first. A stack that failed because of something in it comes after that.
+fn causes(events: &[&StackEvent]) -> Vec<Cause> {
+    let mut found: Vec<(bool, Cause)> = Vec::new();
+    for event in events.iter().filter(|e| e.status.ends_with("_FAILED") && !e.status.contains("ROLLBACK_FAILED")) {
+        let reason = event.reason.clone().unwrap_or_default();
+        if !is_given_up(&reason) {
+            found.push((event.is_stack(), Cause { name: event.name.clone(), kind: short(&event.kind), reason }));
+        }
+    }
+    found.sort_by_key(|(is_stack, _)| *is_stack);
+    found.into_iter().map(|(_, cause)| cause).collect()
+}
+
+fn short(kind: &str) -> String {
+    kind.strip_prefix("AWS::").unwrap_or(kind).to_owned()
+}
+
+/// What a resource of this name and type is for.
+fn title(event: &StackEvent) -> &'static str {
+    let kind = event.kind.as_str();
+    if kind.starts_with("AWS::CloudFormation::WaitCondition") {
+        "Bootstrap of the head node"
+    } else if kind == "AWS::EC2::Instance" || event.name.starts_with("HeadNode") && kind.starts_with("AWS::EC2::") {
+        "Head node"
+    } else if event.is_stack() || event.name.contains("Queue") || event.name.starts_with("ComputeFleet") {
+        "Queues and their compute nodes"
+    } else if ["AWS::EC2::Volume", "AWS::EFS::", "AWS::FSx::"].iter().any(|of| kind.starts_with(of)) {
+        "Storage"
+    } else if ["AWS::EC2::", "AWS::Route53::", "AWS::ElasticLoadBalancing"].iter().any(|of| kind.starts_with(of)) {
+        "Network"
+    } else if ["AWS::Logs::", "AWS::CloudWatch::"].iter().any(|of| kind.starts_with(of)) {
+        "Logs and alarms"
+    } else {
+        "Permissions and tables"
+    }
+}
+
+/// The resources by what they are for, with what belongs to nested stacks behind these.
+fn phases(events: &[&StackEvent], root: &str) -> Vec<Phase> {
+    let mut phases: Vec<Phase> = Vec::new();
+    for event in events.iter().filter(|e| e.stack == root && !e.is_own()) {
+        let title = title(event);
+        let at = phases.iter().position(|p| p.title == title).unwrap_or_else(|| {
+            phases.push(Phase { title, stage: Stage::Done, began: event.at, ended: None, parts: Vec::new() });
+            phases.len() - 1
+        });
+        note(&mut phases[at].parts, event, 0);
+    }
+    for phase in &mut phases {
+        let stacks: Vec<(String, String)> = events
+            .iter()
+            .filter(|e| e.stack == root && e.is_stack() && !e.is_own() && phase.parts.iter().any(|p| p.name == e.name))
+            .map(|e| (e.name.clone(), e.physical.clone()))
+            .collect();
+        for (name, id) in stacks {
+            let mut inner = Vec::new();
+            events.iter().filter(|e| e.stack == id && !e.is_own()).for_each(|e| note(&mut inner, e, 1));
+            let Some(at) = phase.parts.iter().position(|p| p.depth == 0 && p.name == name) else { continue };
+            if phase.parts.get(at + 1).is_none_or(|next| next.depth == 0) {
+                phase.parts.splice(at + 1..at + 1, inner);
+            }
+        }
+        phase.stage = phase.parts.iter().map(|p| p.stage).min().unwrap_or(Stage::Done);
+        phase.began = phase.parts.iter().map(|p| p.began).min().unwrap_or(phase.began);
+        let ends: Option<Vec<Timestamp>> = phase.parts.iter().map(|p| p.ended).collect();
+        phase.ended = ends.and_then(|ends| ends.into_iter().max());
+    }
+    phases
+}
+
+/// Takes an event into the resource that it is about.
+fn note(parts: &mut Vec<Part>, event: &StackEvent, depth: usize) {
+    let stage = Stage::of(&event.status);
+    let ended = (!event.status.ends_with("_IN_PROGRESS")).then_some(event.at);
+    let at = parts.iter().position(|p| p.name == event.name).unwrap_or_else(|| {
+        parts.push(Part {
+            name: event.name.clone(),
+            kind: short(&event.kind),
+            status: String::new(),
+            stage,
+            reason: None,
+            began: event.at,
+            ended: None,
+            depth,
+        });
+        parts.len() - 1
+    });
+    let part = &mut parts[at];
+    part.status.clone_from(&event.status);
+    // Why it failed stays said while what is left of it is taken away.
+    let failed = part.stage == Stage::Failed && part.reason.is_some();
+    (part.stage, part.ended) = (if failed { Stage::Failed } else { stage }, ended);
+    if !failed && event.reason.as_deref().is_some_and(|reason| !reason.is_empty()) {
+        part.reason.clone_from(&event.reason);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(at: i64, stack: &str, name: &str, kind: &str, physical: &str, status: &str, reason: &str) -> StackEvent {
+        StackEvent {
+            id: format!("{stack}{name}{status}{at}"),
+            at: Timestamp::from_second(1_000 + at).unwrap(),
+            stack: stack.into(),
+            name: name.into(),
+            kind: format!("AWS::{kind}"),
+            physical: physical.into(),
+            status: status.into(),
+            reason: Some(reason.to_owned()).filter(|r| !r.is_empty()),
+        }
+    }
+
+    fn creation() -> Vec<StackEvent> {
+        vec![
+            event(0, "root", "one", "CloudFormation::Stack", "root", "CREATE_IN_PROGRESS", "User Initiated"),
+            event(1, "root", "Table", "DynamoDB::Table", "", "CREATE_IN_PROGRESS", ""),
+            event(3, "root", "Queues", "CloudFormation::Stack", "inner", "CREATE_IN_PROGRESS", ""),
+            event(4, "inner", "inner", "CloudFormation::Stack", "inner", "CREATE_IN_PROGRESS", ""),
+            event(5, "inner", "Template", "EC2::LaunchTemplate", "", "CREATE_IN_PROGRESS", ""),
+            event(9, "root", "Table", "DynamoDB::Table", "t", "CREATE_COMPLETE", ""),
+            event(10, "root", "HeadNode", "EC2::Instance", "", "CREATE_IN_PROGRESS", ""),
+        ]
+    }
+
+    #[test]
+    fn resources_are_told_by_phase_with_nested_ones_behind_their_stack() {
+        let course = Course::of(&creation()).unwrap();
+        assert_eq!((course.operation.as_str(), course.stage, course.is_over()), ("CREATE", Stage::Works, false));
+        let told: Vec<_> = course.phases.iter().map(|p| (p.title, p.stage, p.ended.is_some())).collect();
+        assert_eq!(
+            told,
+            [
+                ("Permissions and tables", Stage::Done, true),
+                ("Queues and their compute nodes", Stage::Works, false),
+                ("Head node", Stage::Works, false)
+            ]
+        );
+        let nested: Vec<_> = course.phases[1].parts.iter().map(|p| (p.depth, p.name.as_str(), p.kind.as_str())).collect();
+        assert_eq!(nested, [(0, "Queues", "CloudFormation::Stack"), (1, "Template", "EC2::LaunchTemplate")]);
+        let table = &course.phases[0].parts[0];
+        assert_eq!(table.ended.unwrap().as_second() - table.began.as_second(), 8);
+        assert_eq!(Course::of(&[]), None);
+    }
+
+    #[test]
+    fn the_root_cause_comes_first_and_what_was_given_up_is_no_cause() {
+        let mut events = creation();
+        let limit = "You have requested more vCPU capacity than your current limit";
+        events.extend([
+            event(12, "inner", "Template", "EC2::LaunchTemplate", "", "CREATE_FAILED", "Invalid launch template"),
+            event(
+                13,
+                "root",
+                "Queues",
+                "CloudFormation::Stack",
+                "inner",
+                "CREATE_FAILED",
+                "Embedded stack inner was not successfully created",
+            ),
+            event(13, "root", "HeadNode", "EC2::Instance", "", "CREATE_FAILED", limit),
+            event(14, "root", "Wait", "CloudFormation::WaitCondition", "", "CREATE_FAILED", "Resource creation cancelled"),
+            event(
+                15,
+                "root",
+                "one",
+                "CloudFormation::Stack",
+                "root",
+                "ROLLBACK_IN_PROGRESS",
+                "The following resource(s) failed to create: [..]",
+            ),
+        ]);
+        let course = Course::of(&events).unwrap();
+        assert_eq!(course.causes.iter().map(|c| c.name.as_str()).collect::<Vec<_>>(), ["Template", "HeadNode", "Queues"]);
+        assert_eq!((course.stage, course.is_over()), (Stage::Works, false), "it is being rolled back");
+        events.push(event(16, "root", "HeadNode", "EC2::Instance", "", "DELETE_COMPLETE", ""));
+        events.push(event(20, "root", "one", "CloudFormation::Stack", "root", "ROLLBACK_COMPLETE", ""));
+        let course = Course::of(&events).unwrap();
+        assert_eq!((course.stage, course.ended.unwrap().as_second() - course.began.as_second()), (Stage::Failed, 20));
+        let head = &course.phases.iter().find(|p| p.title == "Head node").unwrap().parts[0];
+        assert_eq!((head.stage, head.reason.as_deref()), (Stage::Failed, Some(limit)));
+        assert_eq!(course.phases.iter().map(|p| p.stage).min(), Some(Stage::Failed));
+    }
+
+    #[test]
+    fn only_the_latest_operation_is_told() {
+        let mut events = creation();
+        events.extend([
+            event(30, "root", "one", "CloudFormation::Stack", "root", "CREATE_COMPLETE", ""),
+            event(90, "root", "one", "CloudFormation::Stack", "root", "DELETE_IN_PROGRESS", "User Initiated"),
+            event(91, "root", "Table", "DynamoDB::Table", "t", "DELETE_IN_PROGRESS", ""),
+        ]);
+        let course = Course::of(&events).unwrap();
+        assert_eq!((course.operation.as_str(), course.phases.len(), course.phases[0].parts.len()), ("DELETE", 1, 1));
+        events.push(event(99, "root", "one", "CloudFormation::Stack", "root", "DELETE_COMPLETE", ""));
+        assert!(Course::of(&events).unwrap().is_over());
+    }
+}
