@@ -105,7 +105,10 @@ fn what_a_cluster_costs_is_in_the_header_the_pane_and_its_details_and_hidden_whi
     let header = screen.lines().next().unwrap();
     assert!(header.contains("≈ $0.211/h"), "{header}");
     nodes(&mut stage);
-    shows(&stage, &["idle ≈ $0.060/h", "! compute-dy-c5large-1", "retires"]);
+    // Each idle node says what it costs, and all together.
+    shows(&stage, &["idle ≈ $0.060/h", "! compute-dy-c5large-1", "retires", "idle    ≈ $0.030/h"]);
+    stage.keys("2 z");
+    shows(&stage, &["idle ≈ $0.060/h", "idle ≈ $0.030/h"]);
 }
 
 #[test]

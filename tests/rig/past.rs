@@ -256,7 +256,7 @@ fn a_shell_inside_the_job_has_the_terminal_and_gives_it_back() {
     assert_eq!(modes(), (true, true, true));
     term.keys("A");
     term.until("a shell inside job", SOON);
-    eventually("the terminal to be the shell's", SOON, || modes() == (false, false, false) || term.text().contains('$'));
+    eventually("the terminal to be the shell's", SOON, || modes() == (false, false, false) || term.text().contains(":~$"));
     // Every key is the shell's: none is lost, none doubled, and Ctrl-C ends its program, not us.
     term.keys("echo where: $(hostname) in $SLURM_JOB_ID; sleep 100<enter>");
     term.until("where: compute-st-c5large-2 in ", SOON);
@@ -314,7 +314,7 @@ fn a_shell_that_cannot_be_had_says_why_and_a_signal_meanwhile_leaves_a_clean_ter
     std::fs::write(format!("{home}/.ssh/id_ed25519"), std::fs::read(key).unwrap()).unwrap();
     term.keys("A");
     term.until("a shell on", SOON);
-    term.until("$", SOON);
+    term.until(":~$", SOON);
     term.keys("echo I am $(id -un)<enter>");
     term.until("I am alice", SOON);
     // Somebody ends qdeck while the other program has the terminal.

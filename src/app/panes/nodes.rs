@@ -18,7 +18,7 @@ use crate::app::overlays::NodeSheet;
 use crate::app::verbs::on_nodes;
 use crate::model::{ClusterId, Filter, Job, JobTable, Node, NodePhase, NodeTable, Query, hostlist};
 use crate::protocol::{Action, Effect};
-use crate::ui::{Cursor, Tone, frame, put};
+use crate::ui::{Cursor, Tone, frame, put, width};
 
 /// One row of the pane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -266,7 +266,13 @@ impl Nodes {
             let between = if remark.is_empty() { "" } else { " · " };
             remark.push((format!("{between}idle {brief}"), look.style(Tone::Waits)));
         }
-        let inner = frame(buf, area, &self.title(look, focused), &remark, look.theme, focused);
+        let mut title = self.title(look, focused);
+        let long: usize = title.iter().chain(&remark).map(|(text, _)| width(text)).sum();
+        // How many are off is told by their row, too.
+        if long + 8 >= usize::from(area.width) && !remark.is_empty() && title.last().is_some_and(|(text, _)| text.ends_with(" off")) {
+            title.pop();
+        }
+        let inner = frame(buf, area, &title, &remark, look.theme, focused);
         let Some(cluster) = look.active else {
             prose(buf, inner, "No cluster chosen.", look.style(Tone::Dim));
             return;

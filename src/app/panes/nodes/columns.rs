@@ -89,7 +89,10 @@ pub(super) fn row(buf: &mut Buffer, area: Rect, node: &Node, jobs: &str, flags: 
         "MEM GB" => (memory(node), plain),
         "GRES" => (gres(node), plain),
         "TYPE" => (node.instance_type.clone().unwrap_or_default(), plain),
-        _ => last(node, jobs, tone, plain, usize::from(cells)),
+        _ => match idle(node, look).filter(|_| node.alerts.is_empty() && node.reason.is_none()) {
+            Some(cost) => (format!("idle {cost}"), if dim { Tone::Dim } else { Tone::Waits }),
+            None => last(node, jobs, tone, plain, usize::from(cells)),
+        },
     };
     place(buf, Rect { x: area.x + 2, width: area.width.saturating_sub(2), ..area }, text, look);
 }
@@ -107,6 +110,15 @@ fn last(node: &Node, jobs: &str, tone: Tone, plain: Tone, cells: usize) -> (Stri
         (None, false) if width(jobs) > cells => (format!("{} jobs: {jobs}", jobs.split(' ').count()), plain),
         (None, _) => (jobs.to_owned(), plain),
     }
+}
+
+/// What the machine of a node costs that does nothing.
+fn idle(node: &Node, look: &Look<'_>) -> Option<String> {
+    if node.phase != NodePhase::Idle || node.instance_id.is_none() {
+        return None;
+    }
+    let (_, price) = look.costs.node(look.active?, node, look.store.prices())?;
+    Some(format!("{}/h", price.hour.about()))
 }
 
 /// `! machine retires`, and how much more there is.
@@ -165,6 +177,9 @@ pub(super) fn brief(buf: &mut Buffer, area: Rect, node: &Node, flags: (bool, boo
         put(buf, x, area.y, alert.word(), room, look.style(if flags.0 { Tone::Dim } else { Tone::Bad }));
     } else if let Some(reason) = &node.reason {
         put(buf, x, area.y, code(reason), room, look.style(if node.phase == NodePhase::Down { tone } else { Tone::Dim }));
+    } else if let Some(cost) = idle(node, look) {
+        // That none of its CPUs work need not be said.
+        put(buf, x, area.y, &cost, room, look.style(if flags.0 { Tone::Dim } else { Tone::Waits }));
     } else if let Some((share, bar)) = share(node) {
         put(buf, x, area.y, &format!("{share:>3}% {bar}"), room, look.style(if share > 0 { tone } else { Tone::Dim }));
     }
