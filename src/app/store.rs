@@ -38,10 +38,20 @@ const KEPT: usize = 64;
 impl Store {
     pub(super) fn put(&mut self, query: Query, result: Result<Answer, Failure>, now: Duration) {
         let is_passing = |query: &Query| {
-            use Query::{Again, Detail, Examine, Folder, History, Preview, Shell, Why};
+            use Query::{Again, Configuration, Detail, DryRun, Events, Examine, Folder, History, Preview, Shell, Why};
             matches!(
                 query,
-                Detail { .. } | Examine { .. } | Why { .. } | Folder { .. } | Preview { .. } | Again { .. } | History { .. } | Shell { .. }
+                DryRun { .. }
+                    | Configuration(_)
+                    | Events(_)
+                    | Detail { .. }
+                    | Examine { .. }
+                    | Why { .. }
+                    | Folder { .. }
+                    | Preview { .. }
+                    | Again { .. }
+                    | History { .. }
+                    | Shell { .. }
             )
         };
         if is_passing(&query) && self.slots.len() > KEPT {

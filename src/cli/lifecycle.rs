@@ -339,10 +339,13 @@ fn named(name: &str) -> Result<(), Failure> {
 
 /// The cluster that is to be: in the account that is looked at, in the region that its configuration names.
 fn to_be(sources: &[Source], name: &str, text: &str) -> ClusterId {
-    let (profile, region) = sources.iter().find_map(|source| match source {
-        Source::Aws { profile, region } => Some((profile.clone(), region.clone())),
-        Source::Fixed => None,
-    }).unwrap_or_default();
+    let (profile, region) = sources
+        .iter()
+        .find_map(|source| match source {
+            Source::Aws { profile, region } => Some((profile.clone(), region.clone())),
+            Source::Fixed => None,
+        })
+        .unwrap_or_default();
     let own = Outline::read(text).value(&steps("Region")).filter(|region| !region.is_empty()).map(str::to_owned);
     ClusterId::aws(profile.as_deref(), own.or(region).as_deref().unwrap_or("default"), name)
 }

@@ -315,10 +315,26 @@ mod tests {
         let limit = "You have requested more vCPU capacity than your current limit";
         events.extend([
             event(12, "inner", "Template", "EC2::LaunchTemplate", "", "CREATE_FAILED", "Invalid launch template"),
-            event(13, "root", "Queues", "CloudFormation::Stack", "inner", "CREATE_FAILED", "Embedded stack inner was not successfully created"),
+            event(
+                13,
+                "root",
+                "Queues",
+                "CloudFormation::Stack",
+                "inner",
+                "CREATE_FAILED",
+                "Embedded stack inner was not successfully created",
+            ),
             event(13, "root", "HeadNode", "EC2::Instance", "", "CREATE_FAILED", limit),
             event(14, "root", "Wait", "CloudFormation::WaitCondition", "", "CREATE_FAILED", "Resource creation cancelled"),
-            event(15, "root", "one", "CloudFormation::Stack", "root", "ROLLBACK_IN_PROGRESS", "The following resource(s) failed to create: [..]"),
+            event(
+                15,
+                "root",
+                "one",
+                "CloudFormation::Stack",
+                "root",
+                "ROLLBACK_IN_PROGRESS",
+                "The following resource(s) failed to create: [..]",
+            ),
         ]);
         let course = Course::of(&events).unwrap();
         assert_eq!(course.causes.iter().map(|c| c.name.as_str()).collect::<Vec<_>>(), ["Template", "HeadNode", "Queues"]);

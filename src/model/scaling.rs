@@ -41,8 +41,7 @@ pub fn bounds(text: &str) -> Result<Vec<Bounds>, String> {
 pub fn scaled(text: &str, queue: &str, min: Option<u32>, max: Option<u32>) -> Result<(String, (u32, u32)), String> {
     let all = bounds(text)?;
     let (wanted, resource) = queue.split_once('/').map_or((queue, None), |(queue, resource)| (queue, Some(resource)));
-    let fits: Vec<&Bounds> =
-        all.iter().filter(|b| b.queue == wanted && resource.is_none_or(|resource| b.resource == resource)).collect();
+    let fits: Vec<&Bounds> = all.iter().filter(|b| b.queue == wanted && resource.is_none_or(|resource| b.resource == resource)).collect();
     let one = match fits.as_slice() {
         [one] => *one,
         [] => {
@@ -143,7 +142,11 @@ fn put(text: &str, place: &[Step], key: &str, number: u32) -> Result<String, Str
 /// Whether a mapping in flow style has this name.
 fn names(text: &str, name: &str) -> bool {
     let Some((_, after)) = text.split_once("Name:") else { return false };
-    after.trim_start().trim_start_matches(['"', '\'']).strip_prefix(name).is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '-'))
+    after
+        .trim_start()
+        .trim_start_matches(['"', '\''])
+        .strip_prefix(name)
+        .is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '-'))
 }
 
 /// The first run of digits at or after `from` replaced.

@@ -58,7 +58,11 @@ impl Pcluster {
     pub async fn dry_run(&self, whose: &Whose, aim: Aim, text: &str) -> Result<Verdict, Failure> {
         let run = self.run(whose, verb(aim), &["--dryrun", "true"]).config(text);
         let said = self.said(whose, run.until(PATIENCE).await?)?;
-        if said.is_about_configuration() || said.message.contains(WOULD) { Ok(verdict(said, text)) } else { Err(refusal(whose, &said.message)) }
+        if said.is_about_configuration() || said.message.contains(WOULD) {
+            Ok(verdict(said, text))
+        } else {
+            Err(refusal(whose, &said.message))
+        }
     }
 
     /// The configuration file of a cluster, as it was given.
@@ -71,7 +75,13 @@ impl Pcluster {
     }
 
     /// What would come of other bounds for a queue.
-    pub async fn dry_scale(&self, whose: &Whose, queue: &str, bounds: (Option<u32>, Option<u32>), before: String) -> Result<Verdict, Failure> {
+    pub async fn dry_scale(
+        &self,
+        whose: &Whose,
+        queue: &str,
+        bounds: (Option<u32>, Option<u32>),
+        before: String,
+    ) -> Result<Verdict, Failure> {
         let wrong = |what: String| Failure::new(FailureKind::Rejected, whose.name.as_str(), what);
         let (text, bounds) = scaling::scaled(&before, queue, bounds.0, bounds.1).map_err(wrong)?;
         if text == before {
@@ -224,20 +234,26 @@ mod tests {
         let said = r#"echo banner >&2; cat "$9" > "$0.seen"; echo '{"message": "Request would have succeeded, but DryRun flag is set.", "changeSet": [{"parameter": "a.b", "requestedValue": "8", "currentValue": "4"}]}'; exit 1"#;
         let verdict = program(dir.path(), said).dry_run(&whose(), Aim::Update, "a: 1\n").await;
         let _ = verdict.as_ref().map(|v| assert!(v.accepted && v.alterations[0].then == "8")).unwrap();
-        let said = r#"echo '{"message": "Invalid cluster configuration: The following supplied instance types do not exist: [c6i.odd]"}'; exit 1"#;
+        let said =
+            r#"echo '{"message": "Invalid cluster configuration: The following supplied instance types do not exist: [c6i.odd]"}'; exit 1"#;
         let verdict = program(dir.path(), said).dry_run(&whose(), Aim::Create, "x: y\nInstanceType: c6i.odd\n").await.unwrap();
         assert!(!verdict.accepted && verdict.remarks[0].line == Some(1), "{verdict:?}");
         let said = r#"echo '{"message": "Bad Request: No changes found in your cluster configuration."}'; exit 1"#;
         let failure = program(dir.path(), said).dry_run(&whose(), Aim::Update, "").await.unwrap_err();
-        assert_eq!((failure.kind, failure.what.as_str()), (FailureKind::Rejected, "Bad Request: No changes found in your cluster configuration."));
+        assert_eq!(
+            (failure.kind, failure.what.as_str()),
+            (FailureKind::Rejected, "Bad Request: No changes found in your cluster configuration.")
+        );
     }
 
     #[tokio::test]
     async fn torn_hostile_and_missing_answers_are_failures() {
         let dir = tempfile::tempdir().unwrap();
-        let torn = program(dir.path(), r#"printf '{"message": "Request wou'; exit 1"#).dry_run(&whose(), Aim::Create, "").await.unwrap_err();
+        let torn =
+            program(dir.path(), r#"printf '{"message": "Request wou'; exit 1"#).dry_run(&whose(), Aim::Create, "").await.unwrap_err();
         assert_eq!(torn.kind, FailureKind::Garbled);
-        let usage = program(dir.path(), "echo 'pcluster: error: \x1b]0;x\x07 unknown' >&2; exit 2").operate(&whose(), &Operation::Delete).await;
+        let usage =
+            program(dir.path(), "echo 'pcluster: error: \x1b]0;x\x07 unknown' >&2; exit 2").operate(&whose(), &Operation::Delete).await;
         let usage = usage.unwrap_err();
         assert!(usage.what.contains("unknown") && !usage.what.contains('\x1b'), "{usage:?}");
         let odd = program(dir.path(), "echo '[1, 2]'").operate(&whose(), &Operation::StopFleet).await.unwrap_err();

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod flows;
+mod lifecycle;
 mod logs;
 mod news;
 mod past;

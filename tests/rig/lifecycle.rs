@@ -84,7 +84,10 @@ fn a_cluster_is_made_watched_scaled_stopped_and_deleted() {
     let other = yaml(&rig).replace("t3.medium", "t3.large").replace("c6i.xlarge", "c6i.large");
     std::fs::write(program.path("other.yaml"), other).unwrap();
     let (said, verdict) = bad(&program, &["update", "one", "--file", &program.path("other.yaml"), "--dry-run"]);
-    assert!(said.contains("other.yaml:6: error: Update actions are not currently supported") && said.contains("[HeadNode.InstanceType]"), "{said}");
+    assert!(
+        said.contains("other.yaml:6: error: Update actions are not currently supported") && said.contains("[HeadNode.InstanceType]"),
+        "{said}"
+    );
     assert!(said.contains("other.yaml:18: error: All compute nodes must be stopped."), "{said}");
     assert_eq!(verdict["changes"][0], json!({"parameter": "HeadNode.InstanceType", "now": "t3.medium", "then": "t3.large"}));
 

@@ -68,7 +68,9 @@ impl Inner {
             match &operation {
                 Operation::Head(power) => self.aws.head(&known, *power).await.map(begun),
                 Operation::Terminate { instance, .. } => self.aws.terminate(&known, instance).await.map(begun),
-                Operation::Create { .. } | Operation::Update { .. } | Operation::Scale { .. } => self.pcluster.operate(&whose, &operation).await,
+                Operation::Create { .. } | Operation::Update { .. } | Operation::Scale { .. } => {
+                    self.pcluster.operate(&whose, &operation).await
+                }
                 Operation::StartFleet | Operation::StopFleet | Operation::Delete => self.pcluster.operate(&whose, &operation).await,
             }
         };

@@ -46,7 +46,9 @@ pub(super) fn of(said: &Said, text: &str) -> Vec<Remark> {
             line: outline.nearest(&steps(&refused.parameter)),
         });
     }
-    if all.is_empty() && let Some(what) = said.message.strip_prefix("Invalid cluster configuration: ") {
+    if all.is_empty()
+        && let Some(what) = said.message.strip_prefix("Invalid cluster configuration: ")
+    {
         let line = spoken_of(&outline, what);
         all.push(Remark { severity: Severity::Error, kind: String::new(), message: what.to_owned(), line });
     }
@@ -65,10 +67,12 @@ fn severity(told: &Told) -> Severity {
 /// The line with a value that the words name: in quotes or brackets first, then any word that looks like one.
 fn spoken_of(outline: &Outline, message: &str) -> Option<usize> {
     let between = ['\'', '"', '`', '[', ']', ' ', ',', '(', ')', '{', '}'];
-    let words: Vec<&str> = message.split(between).map(|word| word.trim_end_matches(['.', ':', ';'])).filter(|word| word.len() > 1).collect();
+    let words: Vec<&str> =
+        message.split(between).map(|word| word.trim_end_matches(['.', ':', ';'])).filter(|word| word.len() > 1).collect();
     let quoted: Vec<&str> = message.split(['\'', '"', '`', '[', ']']).skip(1).step_by(2).flat_map(|part| part.split(", ")).collect();
     // Ordinary words of a sentence are values of some files too: `slurm`, `true`.
-    let telling: Vec<&str> = words.into_iter().filter(|word| word.contains(['.', '-', '/', '_']) || word.chars().any(|c| c.is_ascii_digit())).collect();
+    let telling: Vec<&str> =
+        words.into_iter().filter(|word| word.contains(['.', '-', '/', '_']) || word.chars().any(|c| c.is_ascii_digit())).collect();
     outline.saying(&quoted).or_else(|| outline.saying(&telling))
 }
 
@@ -207,8 +211,7 @@ mod tests {
             {"level": "INFO", "type": "Odd", "message": "nothing to find here"}],
             "updateValidationErrors": [{"parameter": "HeadNode.InstanceType", "requestedValue": "t3.large", "currentValue": "t3.medium", "message": "Restore it."}]}"#;
         let told: Vec<_> = of(&read(said).unwrap(), FILE).into_iter().map(|r| (r.severity, r.line)).collect();
-        let wanted =
-            [(Severity::Error, Some(4)), (Severity::Error, Some(14)), (Severity::Warning, Some(7)), (Severity::Info, None)];
+        let wanted = [(Severity::Error, Some(4)), (Severity::Error, Some(14)), (Severity::Warning, Some(7)), (Severity::Info, None)];
         assert_eq!(told, wanted);
     }
 

@@ -14,9 +14,9 @@ pub(super) struct Said {
     pub(super) validation_messages: Vec<Told>,
     pub(super) update_validation_errors: Vec<Change>,
     pub(super) change_set: Vec<Change>,
-    cluster: Summary,
-    cluster_configuration: Link,
-    status: Option<String>,
+    pub(super) cluster: Summary,
+    pub(super) cluster_configuration: Link,
+    pub(super) status: Option<String>,
 }
 
 /// What a validator says.
@@ -39,15 +39,17 @@ pub(super) struct Change {
     pub(super) message: String,
 }
 
+/// A cluster, in brief.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Summary {
+pub(super) struct Summary {
     cloudformation_stack_status: Option<String>,
 }
 
+/// Where something is.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-struct Link {
+pub(super) struct Link {
     url: Option<String>,
 }
 
