@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use super::App;
 use super::intent::Intent;
 use super::notices::Notice;
-use super::overlays::Confirm;
+use super::overlays::{Confirm, Proposal};
 use crate::model::text::several;
-use crate::model::{Command, Existing, JobId, LogSource, Progress, Query, Receipt, Refusals, SaveLog};
+use crate::model::{Command, Configuration, Draft, Existing, JobId, LogSource, Operation, Progress, Query, Receipt, Refusals, SaveLog};
 use crate::protocol::{CommandId, Effect};
 
 /// One command under way.
@@ -145,6 +145,17 @@ impl App {
                     vec![('n', "stop".to_owned(), Vec::new()), ('o', "overwrite it".to_owned(), vec![Intent::Run(again, under.words)])];
                 let text = format!("{} is there already.", dest.display());
                 vec![Intent::Open(Box::new(Confirm::choices("Overwrite the file?".into(), text, choices)))]
+            }
+            (Receipt::Begun { status, .. }, Command::Operate { cluster, .. }) => {
+                let mut intents = vec![Intent::Note(Notice::good(format!("{}: {status}.", cluster.name())))];
+                let sources = self.settings.sources.iter().cloned();
+                intents.extend(sources.map(|source| Intent::Effect(Effect::Refresh(Query::Clusters(source)))));
+                intents
+            }
+            (Receipt::Refused(verdict), Command::Operate { cluster, operation }) => {
+                let of = Configuration::Text(verdict.text.clone());
+                let draft = if matches!(operation, Operation::Create { .. }) { Draft::Create(of) } else { Draft::Update(of) };
+                vec![Intent::Open(Box::new(Proposal::refused(cluster, draft, *verdict)))]
             }
             (Receipt::Begun { .. } | Receipt::Refused(_), _) => Vec::new(),
             (Receipt::Noted, _)

@@ -4,7 +4,7 @@ use super::App;
 use super::intent::{Intent, LogWish};
 use super::layout::Pane;
 use super::notices::Notice;
-use super::overlays::{Asking, Charts, Confirm, Help, History, LogLine, Messages, Outbox, Palette, Picker, Streams, Together};
+use super::overlays::{Asking, Charts, Confirm, Help, History, LogLine, Messages, Outbox, Palette, Picker, ScaleForm, Streams, Together};
 use super::panes::PAUSE;
 use crate::config::LiveTail;
 use crate::model::{Answer, ClusterKind, Command, Door, JobId, LogSource, OutputKind, Query, Scope};
@@ -178,7 +178,9 @@ impl App {
                 Vec::new()
             }
             Action::Refresh => self.refresh_all(),
-            Action::Launch => self.launch(),
+            Action::Launch | Action::CreateCluster => self.launch(),
+            Action::UpdateCluster => self.update_cluster(),
+            Action::Scale => self.scale(),
             Action::Streams => {
                 let cluster = self.active.clone();
                 let job = self.jobs.selected().map(|(_, job)| job.job_id());
@@ -219,7 +221,8 @@ impl App {
                 Area::Jobs => self.act_in(Pane::Jobs, action),
                 Area::Nodes => self.act_in(Pane::Nodes, action),
                 Area::Logs => self.act_in(Pane::Logs, action),
-                Area::Everywhere | Area::List | Area::Clusters | Area::Picker => self.act_in(self.focus, action),
+                Area::Clusters => self.act_in(Pane::Clusters, action),
+                Area::Everywhere | Area::List | Area::Picker => self.act_in(self.focus, action),
             },
         }
     }
@@ -302,6 +305,31 @@ impl App {
         };
         let has_head = self.clusters.get(&cluster).is_some_and(|c| c.kind != ClusterKind::Local);
         vec![Intent::Open(Box::new(Picker::new(cluster, &self.settings.folder, has_head)))]
+    }
+
+    /// The cluster that is meant: the one under the cursor where the clusters have the focus, else the one that is looked at.
+    fn meant(&self) -> Result<&crate::model::Cluster, Intent> {
+        let under = self.clusters.selected().filter(|_| self.focus == Pane::Clusters);
+        let meant = under.or_else(|| self.active.as_ref().and_then(|id| self.clusters.get(id)));
+        let no = || Intent::Note(Notice::plain("That is for AWS ParallelClusters, and none is chosen."));
+        meant.filter(|cluster| cluster.kind == ClusterKind::ParallelCluster).ok_or_else(no)
+    }
+
+    fn update_cluster(&self) -> Vec<Intent> {
+        match self.meant() {
+            Ok(cluster) => vec![Intent::Open(Box::new(Picker::update(cluster.id.clone(), &self.settings.folder)))],
+            Err(note) => vec![note],
+        }
+    }
+
+    fn scale(&self) -> Vec<Intent> {
+        match self.meant() {
+            Ok(cluster) => {
+                let queue = self.nodes.selected().filter(|_| self.focus == Pane::Nodes).and_then(|node| node.partitions.first().cloned());
+                vec![Intent::Open(Box::new(ScaleForm::new(cluster.id.clone(), queue)))]
+            }
+            Err(note) => vec![note],
+        }
     }
 
     /// Keeps cursors inside windows that may have changed.

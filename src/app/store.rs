@@ -38,11 +38,22 @@ const KEPT: usize = 64;
 impl Store {
     pub(super) fn put(&mut self, query: Query, result: Result<Answer, Failure>, now: Duration) {
         let is_passing = |query: &Query| {
-            use Query::{Again, Detail, Examine, Folder, History, Preview, Shell, Trail, Why};
+            use Query::{Again, Configuration, Detail, DryRun, Events, Examine, Folder, History, Preview, Shell, Trail, Why};
             matches!(
                 query,
-                Detail { .. } | Examine { .. } | Why { .. } | Folder { .. } | Preview { .. } | Again { .. } | History { .. } | Shell { .. }
-            ) || matches!(query, Trail { .. })
+                DryRun { .. }
+                    | Configuration(_)
+                    | Events(_)
+                    | Detail { .. }
+                    | Examine { .. }
+                    | Why { .. }
+                    | Folder { .. }
+                    | Preview { .. }
+                    | Again { .. }
+                    | History { .. }
+                    | Shell { .. }
+                    | Trail { .. }
+            )
         };
         if is_passing(&query) && self.slots.len() > KEPT {
             let oldest = self.slots.iter().filter(|(q, _)| is_passing(q));

@@ -2,12 +2,14 @@
 //!
 //! Knows no pane: who chose the jobs or nodes, by cursor or by marks, is the pane's business.
 
+mod clusters;
 mod fit;
 mod nodes;
 mod reach;
 mod tree;
 mod words;
 
+pub(super) use clusters::{on_cluster, terminate};
 pub(super) use fit::{footer, node_footer, offered};
 pub(super) use nodes::on_nodes;
 pub(super) use tree::{Leaf, Tree};

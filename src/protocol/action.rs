@@ -92,6 +92,7 @@ actions! {
     Pause, "pause", Everywhere, [c('p')], "pause", "Stop asking, or go on.";
     Launch, "launch", Everywhere, [c('n')], "launch", "Pick a script and submit it as a job.";
     Streams, "streams", Everywhere, [c('L')], "streams", "Choose one of the cluster's log streams.";
+    Scale, "scale", Everywhere, [c('=')], "scale", "Give a queue of the cluster other bounds: the fewest nodes and the most.";
     Messages, "messages", Everywhere, [c('!')], "messages", "Show every receipt and failure of this session.";
     Outbox, "outbox", Everywhere, [c('O')], "outbox", "Show submissions whose answer was cut off, and finish them.";
     Charts, "charts", Everywhere, [c('$')], "charts", "Show nodes, queue, use and cost over time.";
@@ -110,6 +111,12 @@ actions! {
     Sort, "sort", List, [c('s')], "sort", "Sort by the next column.";
     Reverse, "reverse", List, [c('S')], "reverse", "Turn the order round.";
     Copy, "copy", List, [c('y')], "copy", "Copy the id, name or line to the clipboard.";
+    CreateCluster, "create_cluster", Clusters, [c('c')], "create", "Pick a configuration and create a cluster of it.";
+    UpdateCluster, "update_cluster", Clusters, [c('u')], "update", "Pick a configuration and make the cluster be like it.";
+    Fleet, "fleet", Clusters, [c('f')], "fleet", "Start or stop the compute nodes of the cluster, after a question.";
+    HeadPower, "head_node", Clusters, [c('h')], "head node", "Reboot, stop or start the head node, after a question.";
+    StackEvents, "stack", Clusters, [c('e')], "stack", "Show what happens to the cluster's stack, and why it failed.";
+    DeleteCluster, "delete_cluster", Clusters, [c('D')], "delete", "Delete the cluster, after its name was typed.";
     Everyone, "everyone", Jobs, [c('a')], "all/mine", "Show everybody's jobs, or only mine.";
     Cancel, "cancel", Jobs, [c('c')], "cancel", "Cancel the job, after a question.";
     Fetch, "fetch", Jobs, [c('f')], "fetch", "Bring the job's files here.";
@@ -145,6 +152,7 @@ actions! {
     Reboot, "reboot", Nodes, [c('b')], "reboot", "Reboot the node as soon as its jobs have ended.";
     PowerUp, "power_up", Nodes, [c('+')], "power up", "Start the machine behind the node.";
     PowerDown, "power_down", Nodes, [c('-')], "power down", "Stop the machine behind the node once its jobs have ended.";
+    Terminate, "terminate", Nodes, [c('K')], "terminate", "End the EC2 instance behind the node, after a question.";
     NodeShell, "node_shell", Nodes, [c('A')], "shell", "Open a shell on the node.";
     LogOther, "log_other_output", Logs, [c('o')], "stderr", "Change between standard output and standard error.";
     Follow, "follow", Logs, [c('f')], "follow", "Follow the end of the log, or stop.";

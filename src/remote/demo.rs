@@ -6,6 +6,7 @@ mod answers;
 mod change;
 mod cost;
 mod files;
+mod lifecycle;
 mod logs;
 mod past;
 mod random;
@@ -49,6 +50,7 @@ const CREATION: f64 = 240.0;
 #[derive(Clone)]
 pub struct Demo {
     world: Arc<Mutex<World>>,
+    life: Arc<Mutex<lifecycle::Life>>,
     watch: Watch,
     epoch: Timestamp,
 }
@@ -63,18 +65,18 @@ impl Demo {
     /// A world whose first moment is `epoch` and whose age `watch` tells in seconds.
     pub fn with_clock(settings: DemoSettings, epoch: Timestamp, watch: Watch) -> Self {
         let user = std::env::var("USER").ok().filter(|u| !u.is_empty()).unwrap_or_else(|| "you".into());
-        Self { world: Arc::new(Mutex::new(World::new(settings, epoch, user))), watch, epoch }
+        Self { world: Arc::new(Mutex::new(World::new(settings, epoch, user))), life: Arc::default(), watch, epoch }
     }
 
     /// Whether a cluster is simulated.
     pub fn knows(&self, cluster: &ClusterId) -> bool {
-        matches!(cluster.as_str(), "prod" | "sweep-dev")
+        matches!(cluster.as_str(), "prod" | "sweep-dev") || cluster.as_str().starts_with("demo/")
     }
 
     /// The simulated clusters as they are now.
     pub fn clusters(&self) -> Vec<Cluster> {
         let (up, machines) = self.with_world(|world| (world.nodes_up(), cost::machines(world)));
-        answers::clusters(self.epoch, (self.watch)(), up, machines)
+        self.changed_clusters(answers::clusters(self.epoch, (self.watch)(), up, machines))
     }
 
     /// What the simulated machines cost.
@@ -93,7 +95,10 @@ impl Demo {
         let cluster = query.cluster().cloned().ok_or_else(|| missing("the simulation"))?;
         // What a network takes, and a scheduler.
         tokio::time::sleep(Duration::from_millis(20 + (cluster.as_str().len() as u64 * 7) % 40)).await;
-        if cluster.as_str() == "sweep-dev" {
+        if let Some(answer) = self.lived(&query) {
+            return answer;
+        }
+        if cluster.as_str() != "prod" {
             return self.young(&query);
         }
         let work = move || match query {
@@ -144,7 +149,8 @@ impl Demo {
             let minute = crate::remote::now().as_second() / 60;
             return Ok(Answer::Trail(Arc::new(Trail { simulated: true, ..Trail::new(*window, minute, &[]) })));
         }
-        if age < CREATION {
+        let is_young = query.cluster().is_some_and(|cluster| cluster.as_str() == "sweep-dev");
+        if is_young && age < CREATION {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few minutes")]
             let (now, all) = (age as u64, CREATION as u64);
             let what = format!(
@@ -240,7 +246,8 @@ impl Remote for Demo {
                 Command::ChangeNodes { change, nodes, .. } => demo.with_world(|w| change::nodes(w, &change, &nodes)),
                 Command::Fetch(fetch) => demo.with_world(|w| files::fetch(w, &fetch)),
                 Command::Stage(stage) => files::stage(&stage),
-                Command::Operate { .. } | Command::MakeKey(_) => Err(missing("the simulation")),
+                Command::Operate { cluster, operation } => demo.operate(&cluster, &operation),
+                Command::MakeKey(_) => Err(missing("the simulation")),
                 Command::Save { .. } | Command::Forget { .. } => Err(missing("the simulation")),
                 Command::Reply { .. } | Command::Reconnect(_) | Command::Finish { .. } => Ok(Receipt::Noted),
                 Command::KeepColumns(_) | Command::SaveLog(_) | Command::LetTail(_) => Ok(Receipt::Noted),

@@ -5,6 +5,7 @@
 mod answers;
 mod cost;
 mod flows;
+mod lifecycle;
 mod logs;
 mod news;
 mod past;

@@ -3,11 +3,16 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{Intent, Look, Overlay, StageForm, SubmitForm, sheet};
+use super::{Intent, Look, NameForm, Overlay, Proposal, StageForm, SubmitForm, sheet};
+use crate::app::notices::Notice;
 use crate::app::panes::{prose, select, trouble};
 use crate::model::duration::bytes;
+use crate::model::outline::{Outline, steps};
 use crate::model::stage::SCHEME;
-use crate::model::{Answer, Cadence, ClusterId, Failure, FileEntry, FileKind, Filter, LogSource, Place, Preview, Query};
+use crate::model::{
+    Answer, Cadence, ClusterId, ClusterKind, Configuration, Draft, Failure, FileEntry, FileKind, Filter, LogSource, Place, Preview, Query,
+    Source,
+};
 use crate::protocol::{Action, Area, Chord, Key};
 use crate::ui::{Cursor, Cut, Field, Tone, fit, put};
 
@@ -20,6 +25,8 @@ pub(in crate::app) struct Picker {
     sides: [Side; 3],
     at: usize,
     hidden: bool,
+    /// Whether a configuration is picked for the cluster itself.
+    update: bool,
     typing: Option<Field>,
 }
 
@@ -80,7 +87,12 @@ impl Picker {
     pub(in crate::app) fn new(cluster: ClusterId, folder: &str, has_head: bool) -> Self {
         let head = Place::Head(cluster.clone());
         let sides = [Side::new(Place::Here, folder), Side::new(head.clone(), ""), Side::new(head, SCHEME)];
-        Self { cluster, has_head, sides, at: 0, hidden: false, typing: None }
+        Self { cluster, has_head, sides, at: 0, hidden: false, update: false, typing: None }
+    }
+
+    /// Picks a configuration that the cluster shall be like.
+    pub(in crate::app) fn update(cluster: ClusterId, folder: &str) -> Self {
+        Self { update: true, ..Self::new(cluster, folder, false) }
     }
 
     fn side(&self) -> &Side {
@@ -97,7 +109,7 @@ impl Picker {
         self.shown().get(self.side().cursor.index).map(|e| (*e).clone())
     }
 
-    fn enter(&mut self, pick: bool) -> Vec<Intent> {
+    fn enter(&mut self, pick: bool, look: &Look<'_>) -> Vec<Intent> {
         // What is shown while another folder is read is not in it.
         let Some(entry) = self.under().filter(|_| self.side().loaded) else { return Vec::new() };
         let side = &mut self.sides[self.at];
@@ -109,6 +121,15 @@ impl Picker {
             }
             FileKind::File if pick && side.is_store() => self.stage(),
             FileKind::File if pick => {
+                let read =
+                    side.preview.as_ref().filter(|(p, _)| *p == path).and_then(|(_, r)| r.as_ref().ok()).map(|read| read.text.clone());
+                if let Some(text) = read.filter(|text| is_configuration(&path, text)) {
+                    let of = Configuration::File { place: side.place.clone(), path: path.clone() };
+                    return self.configured(of, &text, &entry.name, look);
+                }
+                if self.update {
+                    return vec![Intent::Note(Notice::plain(format!("{} is no cluster's configuration: it has no HeadNode.", entry.name)))];
+                }
                 let preview = side.preview.as_ref().filter(|(p, _)| *p == path).and_then(|(_, r)| r.as_ref().ok()).cloned();
                 vec![Intent::Open(Box::new(SubmitForm::new(self.cluster.clone(), side.place.clone(), path, preview)))]
             }
@@ -132,6 +153,31 @@ impl Picker {
             StageForm::new(self.cluster.clone(), false, from, to)
         };
         vec![Intent::Open(Box::new(form))]
+    }
+
+    /// What a picked configuration is for: a cluster that is there, or one that is to be.
+    fn configured(&self, of: Configuration, text: &str, file: &str, look: &Look<'_>) -> Vec<Intent> {
+        if self.update {
+            return vec![Intent::Open(Box::new(Proposal::new(self.cluster.clone(), Draft::Update(of), 1)))];
+        }
+        let known = look.store.clusters().into_iter().find(|c| c.id == self.cluster && c.kind == ClusterKind::ParallelCluster);
+        let account = known.map(|cluster| (cluster.profile, cluster.region)).or_else(|| {
+            let mut accounts: Vec<_> = look
+                .store
+                .sources()
+                .filter_map(|(source, _)| match source {
+                    Source::Aws { profile, region } => Some((profile.clone(), region.clone())),
+                    Source::Fixed => None,
+                })
+                .collect();
+            accounts.sort();
+            accounts.into_iter().next()
+        });
+        let (profile, region) = account.unwrap_or_default();
+        let own = Outline::read(text).value(&steps("Region")).filter(|region| !region.is_empty()).map(str::to_owned);
+        let region = own.or(region).unwrap_or_else(|| "default".to_owned());
+        let proposed = file.rsplit_once('.').map_or(file, |(name, _)| name);
+        vec![Intent::Open(Box::new(NameForm::create(of, profile, region, proposed)))]
     }
 
     /// Shows the file under the cursor as a log.
@@ -181,7 +227,7 @@ impl Overlay for Picker {
         Vec::new()
     }
 
-    fn press(&mut self, chord: Chord, action: Option<Action>, _look: &Look<'_>) -> Vec<Intent> {
+    fn press(&mut self, chord: Chord, action: Option<Action>, look: &Look<'_>) -> Vec<Intent> {
         if let Some(field) = &mut self.typing {
             match chord.key {
                 Key::Enter => {
@@ -201,8 +247,8 @@ impl Overlay for Picker {
             return Vec::new();
         }
         match action {
-            Action::Open => return self.enter(true),
-            Action::Child => return self.enter(false),
+            Action::Open => return self.enter(true, look),
+            Action::Child => return self.enter(false, look),
             Action::OpenLog => return self.watch(),
             Action::Parent => self.up(),
             Action::Stage => return self.stage(),
@@ -290,10 +336,11 @@ impl Overlay for Picker {
         let room = (body.width.saturating_sub(6), body.height.saturating_sub(4));
         let side = self.side();
         let name = self.cluster.name();
+        let what = if self.update { "a configuration" } else { "a script" };
         let (title, remark) = match &side.place {
-            Place::Here => ("Pick a script · this machine".to_owned(), format!("a script for {name}")),
+            Place::Here => (format!("Pick {what} · this machine"), format!("{what} for {name}")),
             Place::Head(_) if side.is_store() => (format!("S3 · as the head node of {name} sees it"), String::new()),
-            Place::Head(_) => (format!("Pick a script · head node of {name}"), format!("a script for {name}")),
+            Place::Head(_) => (format!("Pick {what} · head node of {name}"), format!("{what} for {name}")),
         };
         let inner = sheet(buf, body, room, &title, &remark, look);
         let path = if side.loaded { side.path.clone() } else { format!("{} …", if side.asked.is_empty() { "~" } else { &side.asked }) };
@@ -357,6 +404,12 @@ impl Overlay for Picker {
             None => {}
         }
     }
+}
+
+/// Whether a file is a ParallelCluster configuration.
+fn is_configuration(path: &str, text: &str) -> bool {
+    let is_yaml = path.rsplit_once('.').is_some_and(|(_, ending)| ["yaml", "yml"].contains(&ending.to_lowercase().as_str()));
+    is_yaml && text.lines().any(|line| line.starts_with("HeadNode:"))
 }
 
 /// The beginning of a script, its directives set off.

@@ -5,9 +5,10 @@ use ratatui::layout::Rect;
 
 use super::{Look, cluster_sign, select, trouble};
 use crate::app::intent::Intent;
-use crate::app::overlays::Details;
+use crate::app::overlays::{Details, StackSheet};
 use crate::app::store::Store;
-use crate::model::{Cluster, ClusterId, Source};
+use crate::app::verbs::on_cluster;
+use crate::model::{Cluster, ClusterId, ClusterKind, Source};
 use crate::protocol::{Action, Effect};
 use crate::ui::{Cursor, Cut, Tone, fit, frame, put};
 
@@ -43,7 +44,8 @@ impl Clusters {
         }
     }
 
-    fn selected(&self) -> Option<&Cluster> {
+    /// The cluster under the cursor.
+    pub(in crate::app) fn selected(&self) -> Option<&Cluster> {
         self.list.get(self.cursor.index)
     }
 
@@ -52,8 +54,14 @@ impl Clusters {
             return Vec::new();
         }
         match (action, self.selected()) {
+            // One that is being made, changed or deleted is worth watching, whoever began it.
+            (Action::Open, Some(cluster)) if is_moving(cluster) => {
+                let sheet = Intent::Open(Box::new(StackSheet::new(cluster.id.clone())));
+                vec![Intent::Activate(cluster.id.clone()), Intent::Do(Action::FocusClusters), sheet]
+            }
             (Action::Open, Some(cluster)) if active == Some(&cluster.id) => vec![Intent::Open(Box::new(Details::cluster(cluster)))],
             (Action::Open, Some(cluster)) => vec![Intent::Activate(cluster.id.clone())],
+            (Action::Fleet | Action::HeadPower | Action::StackEvents | Action::DeleteCluster, Some(cluster)) => on_cluster(action, cluster),
             (Action::Copy, Some(cluster)) => vec![Intent::Effect(Effect::Copy(cluster.name.clone()))],
             _ => Vec::new(),
         }
@@ -135,4 +143,10 @@ impl Clusters {
         }
         put(buf, status_at, y, &word, counts_at.saturating_sub(status_at + 1).min(status_width), look.style(tone));
     }
+}
+
+/// Whether its stack is at work, or failed.
+fn is_moving(cluster: &Cluster) -> bool {
+    cluster.kind == ClusterKind::ParallelCluster
+        && cluster.status.as_deref().is_some_and(|status| status.ends_with("_IN_PROGRESS") || status.ends_with("_FAILED"))
 }

@@ -15,7 +15,7 @@ use crate::app::intent::Intent;
 use crate::app::layout::WIDE;
 use crate::app::notices::Notice;
 use crate::app::overlays::NodeSheet;
-use crate::app::verbs::on_nodes;
+use crate::app::verbs::{on_nodes, terminate};
 use crate::model::{ClusterId, Filter, Job, JobTable, Node, NodePhase, NodeTable, Query, hostlist};
 use crate::protocol::{Action, Effect};
 use crate::ui::{Cursor, Tone, frame, put, width};
@@ -212,6 +212,12 @@ impl Nodes {
                     self.marks.clear();
                 }
                 Vec::new()
+            }
+            Action::Terminate => {
+                let (Some(cluster), Some(node)) = (cluster, self.selected()) else { return Vec::new() };
+                let (jobs, _) = self.jobs_on(&[node]);
+                let jobs: Vec<String> = jobs.iter().map(|job| format!("{} {} of {}", job.id(), job.name(), job.user())).collect();
+                terminate(cluster, node, &jobs)
             }
             Action::Drain | Action::Resume | Action::Reboot | Action::PowerUp | Action::PowerDown => {
                 let targets = self.targets();

@@ -39,12 +39,14 @@ pub(super) struct Change {
     pub(super) message: String,
 }
 
+/// A cluster, in brief.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct Summary {
     cloudformation_stack_status: Option<String>,
 }
 
+/// Where something is.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Link {
