@@ -42,10 +42,16 @@ impl Proposal {
 
     fn title(&self) -> String {
         let name = self.cluster.name();
+        let outcome = match &self.verdict {
+            None => "",
+            Some(Ok(verdict)) if verdict.accepted => " · accepted",
+            Some(Ok(_)) => " · refused",
+            Some(Err(_)) => " · not known",
+        };
         match &self.draft {
-            Draft::Create(_) => format!("Create {name}"),
-            Draft::Update(_) => format!("Update {name}"),
-            Draft::Scale { queue, .. } => format!("Scale {queue} of {name}"),
+            Draft::Create(_) => format!("Create {name}{outcome}"),
+            Draft::Update(_) => format!("Update {name}{outcome}"),
+            Draft::Scale { queue, .. } => format!("Scale {queue} of {name}{outcome}"),
         }
     }
 

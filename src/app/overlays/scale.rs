@@ -140,8 +140,8 @@ impl Overlay for ScaleForm {
                 let of = if queues.len() > 1 { format!("  {} of {}", self.queue + 1, queues.len()) } else { String::new() };
                 let mark = if self.at == 0 { look.style(Tone::Key).add_modifier(Modifier::REVERSED) } else { look.style(Tone::Key) };
                 put(buf, inner.x, inner.y, "Queue", 12, look.style(Tone::Dim));
-                let used = put(buf, inner.x + 14, inner.y, &self.name(queue), inner.width.saturating_sub(24), mark);
-                put(buf, inner.x + 14 + used, inner.y, &of, 10, look.style(Tone::Dim));
+                let used = put(buf, inner.x + 15, inner.y, &self.name(queue), inner.width.saturating_sub(25), mark);
+                put(buf, inner.x + 15 + used, inner.y, &of, 10, look.style(Tone::Dim));
                 for (n, (label, now)) in [("Nodes at least", queue.min), ("Nodes at most", queue.max)].into_iter().enumerate() {
                     let y = inner.y + 1 + u16::try_from(n).unwrap_or(0);
                     put(buf, inner.x, y, label, 14, look.style(Tone::Dim));

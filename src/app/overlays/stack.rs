@@ -52,6 +52,9 @@ impl StackSheet {
         if !course.causes.is_empty() {
             out.push((String::new(), String::new(), Tone::Plain));
         }
+        if course.phases.is_empty() {
+            out.push(("Nothing of it has been begun yet.".to_owned(), String::new(), Tone::Dim));
+        }
         for phase in &course.phases {
             let (sign, tone) = sign(phase.stage);
             let done = phase.parts.iter().filter(|part| part.stage == Stage::Done).count();
