@@ -1,39 +1,20 @@
-//! What machines cost: the prices that are known, and what clusters, idle nodes and jobs make of them.
+//! What clusters, idle nodes and jobs cost, by the prices that are known.
 //!
 //! Pure arithmetic. What has no known price is counted as such, never as 0; every figure is an estimate that says of what.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use jiff::Timestamp;
 
 use super::duration::{parse_slurm, slurm};
 use super::list::hosts;
 use super::report::Value;
-use super::{JobDetail, Money, Node, NodePhase};
+use super::{JobDetail, Money, Node, NodePhase, Price, Prices, Purchase};
 
 /// What no figure here holds, in words.
 pub const WITHOUT: &str = "machines only: no storage, traffic, licences, discounts";
 /// More nodes than this of one job are not looked at.
 const NODES: usize = 10_000;
-
-/// How a machine is paid for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord)]
-pub enum Purchase {
-    /// At the price that everybody pays.
-    OnDemand,
-    /// At the price of the moment, until EC2 takes it back.
-    Spot,
-}
-
-impl Purchase {
-    /// `on-demand` or `spot`.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::OnDemand => "on-demand",
-            Self::Spot => "spot",
-        }
-    }
-}
 
 /// What a machine is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord)]
@@ -70,47 +51,6 @@ pub struct Machines {
     pub zone: Option<String>,
     /// How many they are.
     pub count: u32,
-}
-
-/// The price of an hour.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Price {
-    /// Of one machine.
-    pub hour: Money,
-    /// When AWS was asked for it.
-    pub at: Timestamp,
-}
-
-/// What is known of one instance type in one region.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Quote {
-    /// On demand, Linux.
-    pub on_demand: Option<Price>,
-    /// Spot, by availability zone.
-    pub spot: BTreeMap<String, Price>,
-}
-
-/// All prices that are known.
-#[derive(Clone, PartialEq, Debug, Default)]
-pub struct Prices {
-    /// By region and instance type.
-    pub quotes: HashMap<(String, String), Quote>,
-    /// Whether they are made up.
-    pub simulated: bool,
-    /// Why some of them are old or not known, as far as that was found out.
-    pub trouble: Option<super::Failure>,
-}
-
-impl Prices {
-    /// The price of a machine. Of a spot machine whose zone is not known it is that of the dearest zone.
-    pub fn of(&self, region: &str, instance_type: &str, purchase: Purchase, zone: Option<&str>) -> Option<Price> {
-        let quote = self.quotes.get(&(region.to_owned(), instance_type.to_owned()))?;
-        match (purchase, zone) {
-            (Purchase::OnDemand, _) => quote.on_demand,
-            (Purchase::Spot, Some(zone)) => quote.spot.get(zone).copied(),
-            (Purchase::Spot, None) => quote.spot.values().max_by_key(|price| price.hour).copied(),
-        }
-    }
 }
 
 /// What some machines cost an hour, as far as it is known.
@@ -317,8 +257,10 @@ impl JobCost {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
-    use crate::model::{JobId, JobState, SchedulerKind};
+    use crate::model::{JobId, JobState, Quote, SchedulerKind};
 
     const REGION: Option<&str> = Some("eu-west-1");
 
