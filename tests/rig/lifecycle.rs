@@ -153,6 +153,7 @@ fn the_application_checks_a_configuration_creates_of_it_and_watches() {
     term.until("Create a cluster", SOON);
     term.keys("<enter>");
     term.until("Create wrong · refused", LATER);
+    term.until("The following supplied instance types do not exist", SOON);
     let screen = term.text();
     let at = |what: &str| screen.lines().position(|line| line.contains(what)).unwrap_or_else(|| panic!("{what} in\n{screen}"));
     assert_eq!(at("The following supplied instance types do not exist") - at("18            InstanceType: c6i.nonsense"), 1, "{screen}");
