@@ -308,28 +308,21 @@ impl App {
     }
 
     /// The cluster that is meant: the one under the cursor where the clusters have the focus, else the one that is looked at.
-    fn meant(&self) -> Result<&crate::model::Cluster, Intent> {
+    fn meant(&self) -> Option<&crate::model::Cluster> {
         let under = self.clusters.selected().filter(|_| self.focus == Pane::Clusters);
         let meant = under.or_else(|| self.active.as_ref().and_then(|id| self.clusters.get(id)));
-        let no = || Intent::Note(Notice::plain("That is for AWS ParallelClusters, and none is chosen."));
-        meant.filter(|cluster| cluster.kind == ClusterKind::ParallelCluster).ok_or_else(no)
+        meant.filter(|cluster| cluster.kind == ClusterKind::ParallelCluster)
     }
 
     fn update_cluster(&self) -> Vec<Intent> {
-        match self.meant() {
-            Ok(cluster) => vec![Intent::Open(Box::new(Picker::update(cluster.id.clone(), &self.settings.folder)))],
-            Err(note) => vec![note],
-        }
+        let Some(cluster) = self.meant() else { return nobody() };
+        vec![Intent::Open(Box::new(Picker::update(cluster.id.clone(), &self.settings.folder)))]
     }
 
     fn scale(&self) -> Vec<Intent> {
-        match self.meant() {
-            Ok(cluster) => {
-                let queue = self.nodes.selected().filter(|_| self.focus == Pane::Nodes).and_then(|node| node.partitions.first().cloned());
-                vec![Intent::Open(Box::new(ScaleForm::new(cluster.id.clone(), queue)))]
-            }
-            Err(note) => vec![note],
-        }
+        let Some(cluster) = self.meant() else { return nobody() };
+        let queue = self.nodes.selected().filter(|_| self.focus == Pane::Nodes).and_then(|node| node.partitions.first().cloned());
+        vec![Intent::Open(Box::new(ScaleForm::new(cluster.id.clone(), queue)))]
     }
 
     /// Keeps cursors inside windows that may have changed.
@@ -459,4 +452,8 @@ impl App {
         let shown = |scope: Scope| self.jobs.scope() == scope;
         matches!((query, answer), (Query::Jobs { cluster, scope }, Answer::Jobs(_)) if self.active.as_ref() == Some(cluster) && shown(*scope))
     }
+}
+
+fn nobody() -> Vec<Intent> {
+    vec![Intent::Note(Notice::plain("That is for AWS ParallelClusters, and none is chosen."))]
 }

@@ -57,7 +57,7 @@ impl Pcluster {
     /// What would come of this configuration. Dropping the future ends the program.
     pub async fn dry_run(&self, whose: &Whose, aim: Aim, text: &str) -> Result<Verdict, Failure> {
         let run = self.run(whose, verb(aim), &["--dryrun", "true"]).config(text);
-        let said = self.said(whose, run.until(PATIENCE).await?)?;
+        let said = self.said(whose, &run.until(PATIENCE).await?)?;
         if said.is_about_configuration() || said.message.contains(WOULD) {
             Ok(verdict(said, text))
         } else {
@@ -67,7 +67,7 @@ impl Pcluster {
 
     /// The configuration file of a cluster, as it was given.
     pub async fn configuration(&self, whose: &Whose) -> Result<String, Failure> {
-        let said = self.said(whose, self.run(whose, "describe-cluster", &[]).until(PATIENCE).await?)?;
+        let said = self.said(whose, &self.run(whose, "describe-cluster", &[]).until(PATIENCE).await?)?;
         let Some(url) = said.url() else {
             return Err(if said.message.is_empty() { unread(whose) } else { refusal(whose, &said.message) });
         };
@@ -107,7 +107,7 @@ impl Pcluster {
             Operation::Create { text } | Operation::Update { text } | Operation::Scale { text, .. } => text.as_str(),
             Operation::StartFleet | Operation::StopFleet | Operation::Delete | Operation::Head(_) | Operation::Terminate { .. } => "",
         };
-        let said = self.said(whose, run.lasting().until(LONG).await?)?;
+        let said = self.said(whose, &run.lasting().until(LONG).await?)?;
         match said.status().map(str::to_owned) {
             Some(status) => Ok(Receipt::Begun { status, verdict: Box::new(verdict(said, text)) }),
             None if said.is_about_configuration() => Ok(Receipt::Refused(Box::new(verdict(said, text)))),
@@ -123,7 +123,7 @@ impl Pcluster {
         Run::new(words, whose.profile.as_deref())
     }
 
-    fn said(&self, whose: &Whose, ended: process::Ended) -> Result<Said, Failure> {
+    fn said(&self, whose: &Whose, ended: &process::Ended) -> Result<Said, Failure> {
         if ended.is_missing() {
             return Err(Failure::new(FailureKind::NotFound, self.program.as_str(), "AWS ParallelCluster's program is not on this machine").hint(
                 "`pipx install aws-parallelcluster` installs it (create and update need Node.js too); pcluster: {program: …} in the configuration \

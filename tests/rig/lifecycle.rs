@@ -4,7 +4,7 @@ use std::process::Output;
 
 use serde_json::{Value, json};
 
-use crate::program::{LATER, Program};
+use crate::program::{LATER, Program, SOON};
 use crate::rig::{Rig, eventually};
 
 const REGION: &str = "eu-central-1";
@@ -134,6 +134,44 @@ fn a_cluster_is_made_watched_scaled_stopped_and_deleted() {
         ]
     );
     assert!(deeds[5].starts_with("create the cluster: refused: Invalid cluster configuration."), "{deeds:?}");
+}
+
+#[test]
+fn the_application_checks_a_configuration_creates_of_it_and_watches() {
+    let Some(rig) = rig() else { return };
+    let program = program(&rig);
+    std::fs::write(program.path("wrong.yaml"), yaml(&rig).replace("c6i.xlarge", "c6i.nonsense")).unwrap();
+    let term = program.open_with(&["--region", REGION], &[("HOME", &program.path(""))]);
+    term.until("this machine", SOON);
+    term.keys("1c");
+    term.until("Pick a script", SOON);
+    term.keys("~");
+    term.until("wrong.yaml", SOON);
+    term.keys("/wrong<enter>");
+    term.until("c6i.nonsense", SOON);
+    term.keys("<enter>");
+    term.until("Create a cluster", SOON);
+    term.keys("<enter>");
+    term.until("Create wrong · refused", LATER);
+    term.until("The following supplied instance types do not exist", SOON);
+    let screen = term.text();
+    let at = |what: &str| screen.lines().position(|line| line.contains(what)).unwrap_or_else(|| panic!("{what} in\n{screen}"));
+    assert_eq!(at("The following supplied instance types do not exist") - at("18            InstanceType: c6i.nonsense"), 1, "{screen}");
+    // The right one is created, and its stack is watched to its end.
+    term.keys("<esc>");
+    term.until("a script for", SOON);
+    term.keys("/<ctrl-u>one<enter>");
+    term.until("c6i.xlarge", SOON);
+    term.keys("<enter>");
+    term.until("Create a cluster", SOON);
+    term.keys("<enter>");
+    term.until("Create one · accepted", LATER);
+    term.keys("y");
+    term.until("one · CREATE_COMPLETE", LATER);
+    term.until("✓ Head node ▸", SOON);
+    term.keys("<esc>");
+    term.until_gone("one · CREATE_COMPLETE", SOON);
+    term.keys("q");
 }
 
 #[test]

@@ -124,7 +124,7 @@ impl Picker {
                 let read =
                     side.preview.as_ref().filter(|(p, _)| *p == path).and_then(|(_, r)| r.as_ref().ok()).map(|read| read.text.clone());
                 if let Some(text) = read.filter(|text| is_configuration(&path, text)) {
-                    let of = Configuration::File { place: side.place.clone(), path: path.clone() };
+                    let of = Configuration::File { place: side.place.clone(), path };
                     return self.configured(of, &text, &entry.name, look);
                 }
                 if self.update {

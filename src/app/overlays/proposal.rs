@@ -89,7 +89,8 @@ impl Proposal {
         let mut out: Vec<(String, Tone)> = Vec::new();
         let sign = if verdict.accepted { "✓ pcluster accepts it." } else { "✗ It is refused." };
         out.push((sign.to_owned(), if verdict.accepted { Tone::Good } else { Tone::Bad }));
-        if !verdict.accepted && !verdict.said.is_empty() {
+        let repeated = verdict.remarks.iter().any(|remark| verdict.said.contains(&remark.message));
+        if !verdict.accepted && !verdict.said.is_empty() && !repeated {
             out.extend(wrapped(&clean(&verdict.said), room).into_iter().map(|line| (line, Tone::Plain)));
         }
         if !verdict.alterations.is_empty() {
