@@ -21,7 +21,6 @@ pub mod pcluster;
 pub mod prices;
 pub mod probe;
 pub mod record;
-pub mod rehearsal;
 pub mod runner;
 pub mod scheduler;
 pub mod ssh;

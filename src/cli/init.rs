@@ -10,11 +10,13 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{Arguments, print, run};
+use super::{Arguments, lifecycle, print, run};
 use crate::model::text::clean;
-use crate::model::{Answer, Blueprint, ClusterId, Command, Failure, FailureKind, KeyPair, Machine, Query, Receipt, Source};
+use crate::model::{
+    Answer, Blueprint, ClusterId, Command, Configuration, Draft, Failure, FailureKind, KeyPair, Machine, Place, Query, Receipt, Source,
+    Verdict,
+};
 use crate::remote::Remote;
-use crate::remote::rehearsal::{Rehearsal, rehearse};
 use steps::{HEADS, NODES, Next, Question, Step, Wizard};
 
 /// Options of `init`; what is given is not asked.
@@ -275,7 +277,8 @@ async fn finish(arguments: &Arguments, wizard: &Wizard, source: &Source, remote:
         Source::Aws { profile, .. } => profile.as_deref(),
         Source::Fixed => None,
     };
-    let checked = rehearse(&blueprint.name, &file, &blueprint.region, profile).await;
+    let cluster = ClusterId::aws(profile, &blueprint.region, &blueprint.name);
+    let checked = rehearse(remote, cluster, &file).await;
     made.is_told = true;
     if arguments.json {
         print::json(&as_json(&blueprint, &file, &yaml, private.as_deref(), &checked))?;
@@ -299,13 +302,9 @@ fn key_pair(wizard: &Wizard, source: &Source) -> Option<KeyPair> {
     Some(KeyPair { cluster, profile: profile.clone(), region, name, public, dest })
 }
 
-fn as_json(blueprint: &Blueprint, file: &Path, yaml: &str, private: Option<&Path>, checked: &Result<Rehearsal, Failure>) -> Value {
-    let messages = |found: &Rehearsal| {
-        let each = found.messages.iter().map(|(level, kind, text)| json!({ "level": level, "type": kind, "message": text }));
-        each.collect::<Vec<Value>>()
-    };
+fn as_json(blueprint: &Blueprint, file: &Path, yaml: &str, private: Option<&Path>, checked: &Result<Verdict, Failure>) -> Value {
     let dry_run = match checked {
-        Ok(found) => json!({ "ok": found.is_good, "said": found.said, "messages": messages(found) }),
+        Ok(found) => json!({ "ok": found.accepted, "said": found.said, "messages": lifecycle::remarks_json(found) }),
         // Nobody looked.
         Err(failure) => json!({ "ok": null, "said": failure.what, "messages": [] }),
     };
@@ -315,8 +314,17 @@ fn as_json(blueprint: &Blueprint, file: &Path, yaml: &str, private: Option<&Path
     })
 }
 
+/// What `pcluster` says of a configuration before anything is made.
+async fn rehearse(remote: &dyn Remote, cluster: ClusterId, file: &Path) -> Result<Verdict, Failure> {
+    let of = Configuration::File { place: Place::Here, path: file.display().to_string() };
+    match remote.ask(Query::DryRun { cluster, draft: Draft::Create(of) }).await? {
+        Answer::Verdict(verdict) => Ok(*verdict),
+        _ => Ok(Verdict::default()),
+    }
+}
+
 /// What `pcluster` said. That it is not there is no failure: the file is.
-fn verdict(json: bool, blueprint: &Blueprint, file: &Path, checked: Result<Rehearsal, Failure>) -> Result<(), Failure> {
+fn verdict(json: bool, blueprint: &Blueprint, file: &Path, checked: Result<Verdict, Failure>) -> Result<(), Failure> {
     let say = |text: &str| {
         let _ = writeln!(std::io::stderr(), "qdeck: {}", clean(text));
     };
@@ -329,10 +337,10 @@ fn verdict(json: bool, blueprint: &Blueprint, file: &Path, checked: Result<Rehea
         }
         Err(failure) => Err(failure),
         Ok(found) => {
-            for (level, _, text) in found.messages.iter().filter(|_| !json) {
-                say(&format!("{level}: {text}"));
+            if !json {
+                lifecycle::remarks(file, &found);
             }
-            if !found.is_good {
+            if !found.accepted {
                 let hint = format!("Correct {} and check it again: pcluster create-cluster --dryrun true.", file.display());
                 return Err(Failure::new(FailureKind::Rejected, "pcluster", found.said).hint(hint));
             }

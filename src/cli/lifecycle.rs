@@ -13,7 +13,8 @@ use super::{choose, print, run};
 use crate::model::outline::{Outline, steps};
 use crate::model::text::clean;
 use crate::model::{
-    Answer, ClusterId, Command, Configuration, Course, Draft, Failure, FailureKind, Operation, Query, Receipt, Source, StackEvent, Verdict,
+    Answer, ClusterId, Command, Configuration, Course, Draft, Failure, FailureKind, Operation, Query, Receipt, Remark, Source, StackEvent,
+    Verdict,
 };
 use crate::remote::Remote;
 
@@ -265,7 +266,7 @@ fn refused(cluster: &ClusterId, file: &Path, verdict: &Verdict) -> Failure {
 }
 
 /// `FILE:LINE: error: what is said`, as editors and people know it.
-fn remarks(file: &Path, verdict: &Verdict) {
+pub(super) fn remarks(file: &Path, verdict: &Verdict) {
     for remark in &verdict.remarks {
         let line = remark.line.map_or_else(String::new, |line| format!(":{}", line + 1));
         let kind = if remark.kind.is_empty() { String::new() } else { format!(" [{}]", clean(&remark.kind)) };
@@ -294,12 +295,15 @@ fn difference(verdict: &Verdict) -> String {
     out
 }
 
+/// What was said of a configuration; lines count from 1.
+pub(super) fn remarks_json(verdict: &Verdict) -> Vec<Value> {
+    let remark =
+        |r: &Remark| json!({ "level": r.severity.word(), "type": r.kind, "message": r.message, "line": r.line.map(|line| line + 1) });
+    verdict.remarks.iter().map(remark).collect()
+}
+
 fn tell(cluster: &ClusterId, status: Option<&str>, verdict: &Verdict) -> Value {
-    let remarks: Vec<Value> = verdict
-        .remarks
-        .iter()
-        .map(|r| json!({ "level": r.severity.word(), "type": r.kind, "message": r.message, "line": r.line.map(|line| line + 1) }))
-        .collect();
+    let remarks = remarks_json(verdict);
     let changes: Vec<Value> =
         verdict.alterations.iter().map(|a| json!({ "parameter": a.parameter, "now": a.now, "then": a.then })).collect();
     let said = Some(verdict.said.as_str()).filter(|said| !said.is_empty());
