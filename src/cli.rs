@@ -5,6 +5,7 @@
 mod ask;
 mod change;
 mod choose;
+mod doctor;
 mod job;
 mod logs;
 mod print;
@@ -278,6 +279,12 @@ pub enum Verb {
         /// Keep files that are there already and fetch the others
         #[arg(long)]
         keep: bool,
+    },
+    /// Check all that must be in order to reach a cluster, or AWS alone, and say what to do
+    Doctor {
+        /// The cluster, as `qdeck clusters` lists it
+        #[arg(value_name = "CLUSTER")]
+        name: Option<String>,
     },
     /// List every key
     Keys,

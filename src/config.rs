@@ -102,8 +102,20 @@ pub struct ClusterEntry {
     pub user: Option<String>,
     /// Private key file.
     pub key: Option<PathBuf>,
+    /// A machine to go through, as one would type after `ssh -J`.
+    pub jump: Option<String>,
+    /// Another way than the network's own.
+    pub via: Option<Via>,
     /// Whether nothing there may be changed.
     pub read_only: bool,
+}
+
+/// A way to a head node that has no address one could reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Via {
+    /// The Session Manager of AWS, by its command line.
+    Ssm,
 }
 
 /// `ssh:`
@@ -249,7 +261,10 @@ pub enum LiveTail {
 }
 
 /// Every key of every section, for the nearest known one to a misspelt key.
-const KEYS: [&str; 35] = [
+const KEYS: [&str; 38] = [
+    "via",
+    "jump",
+    "ssm",
     "logs",
     "memory_mb",
     "live_tail",

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{
-    Answer, Cluster, ClusterId, Failure, JobDetail, JobId, JobTable, Link, LogGroup, LogStream, NodeTable, Past, Query, Scope, Source,
-    Unsent, Why,
+    Answer, Cluster, ClusterId, Diagnosis, Failure, JobDetail, JobId, JobTable, Link, LogGroup, LogStream, NodeTable, Past, Query, Scope,
+    Source, Unsent, Why,
 };
 
 /// What is known about one question.
@@ -147,6 +147,13 @@ impl Store {
         match self.answer(&Query::Outbox) {
             Some(Answer::Outbox(unsent)) => unsent,
             _ => &[],
+        }
+    }
+
+    pub(super) fn diagnosis(&self, cluster: Option<&ClusterId>) -> Option<&Diagnosis> {
+        match self.answer(&Query::Doctor(cluster.cloned())) {
+            Some(Answer::Doctor(diagnosis)) => Some(diagnosis),
+            _ => None,
         }
     }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    Again, Cluster, ClusterId, Deed, FileEntry, JobDetail, JobId, JobTable, Link, LogEvent, LogGroup, LogHit, LogPlace, LogSource,
-    LogStream, NodeTable, Past, Place, Preview, Recall, SchedulerKind, Unsent, Why,
+    Again, Cluster, ClusterId, Deed, Diagnosis, FileEntry, JobDetail, JobId, JobTable, Link, LogEvent, LogGroup, LogHit, LogPlace,
+    LogSource, LogStream, NodeTable, Past, Place, Preview, Recall, SchedulerKind, Unsent, Why,
 };
 
 /// Somebody who knows clusters.
@@ -102,6 +102,8 @@ pub enum Query {
     Outbox,
     /// What was changed, from this machine and by this user?
     Audit,
+    /// Is all in order that a cluster needs, or AWS and this machine alone? Followed, the answer grows as it is found out; a name will do.
+    Doctor(Option<ClusterId>),
     /// Which program opens a shell there? It needs a terminal.
     Shell {
         /// The cluster.
@@ -180,6 +182,7 @@ impl Query {
             Self::Why { .. } => (11, 1),
             Self::Again { .. } | Self::Shell { .. } => (3, 1),
             Self::Outputs { .. } => (5, 2),
+            Self::Doctor(cluster) => (u32::from(cluster.is_some()), u32::from(cluster.is_some())),
             Self::History { .. } => (0, 1),
             Self::Clusters(_) | Self::Locate(_) | Self::Link(_) | Self::Outbox | Self::Audit => (0, 0),
             Self::Streams(_) | Self::Groups(_) | Self::GroupStreams { .. } | Self::Glob { .. } => (0, 0),
@@ -200,6 +203,7 @@ impl Query {
         };
         match self {
             Self::Clusters(_) | Self::Locate(_) | Self::Outbox | Self::Audit | Self::Groups(_) => None,
+            Self::Doctor(cluster) => cluster.as_ref(),
             Self::Link(cluster) | Self::Nodes(cluster) | Self::Streams(cluster) => Some(cluster),
             Self::Jobs { cluster, .. } | Self::Detail { cluster, .. } | Self::Why { cluster, .. } => Some(cluster),
             Self::Again { cluster, .. } | Self::History { cluster, .. } => Some(cluster),
@@ -237,6 +241,8 @@ pub enum Answer {
     History(Vec<Past>),
     /// To [`Query::Audit`], the newest first.
     Audit(Vec<Deed>),
+    /// To [`Query::Doctor`].
+    Doctor(Diagnosis),
     /// To [`Query::Outbox`].
     Outbox(Vec<Unsent>),
     /// To [`Query::Log`].

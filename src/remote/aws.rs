@@ -2,6 +2,7 @@
 
 mod client;
 mod clusters;
+mod doctor;
 mod fleet;
 mod listing;
 mod logs;
@@ -17,6 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures::stream::BoxStream;
 use tokio::sync::{Mutex, OnceCell};
 
+use super::doctor::Check;
 use super::join::Instance;
 use super::part::Found;
 use crate::model::{Answer, Cluster, Failure, LogEvent, LogGroup, LogStart, LogStream};
@@ -94,6 +96,16 @@ impl Aws {
     pub async fn find(&self, cluster: &Cluster, group: &str, stream: &str, pattern: &str, insensitive: bool) -> Result<Found, Failure> {
         let clients = self.clients(cluster.profile.as_deref(), cluster.region.as_deref()).await?;
         logs::find(&clients, group, stream, pattern, insensitive).await
+    }
+
+    /// What must be in order for an account and region to be used.
+    pub(super) fn account_checks(&self, profile: Option<String>, region: Option<String>) -> Vec<Check> {
+        doctor::account(self, profile, region)
+    }
+
+    /// What must be in order at AWS for a cluster to be used.
+    pub(super) fn cluster_checks(&self, cluster: &Cluster) -> Vec<Check> {
+        doctor::cluster(self, cluster)
     }
 
     /// Whether a profile of this name was named on purpose.

@@ -4,6 +4,7 @@
 
 mod answers;
 mod change;
+mod doctor;
 mod files;
 mod logs;
 mod past;
@@ -115,7 +116,7 @@ impl Demo {
                 let by_moment = matches!(source, LogSource::Stream { .. });
                 self.whole(&source).and_then(|text| logs::find(&text, by_moment, &pattern, insensitive))
             }
-            Query::Clusters(_) | Query::Locate(_) | Query::Link(_) | Query::Log(..) | Query::Outbox | Query::Audit => {
+            Query::Clusters(_) | Query::Locate(_) | Query::Link(_) | Query::Log(..) | Query::Outbox | Query::Audit | Query::Doctor(_) => {
                 Err(missing("the simulation"))
             }
             Query::Groups(_) | Query::Glob { .. } => Err(missing("the simulation")),
@@ -211,6 +212,7 @@ impl Remote for Demo {
                 Some((Ok(Answer::Link(Link::Up { rtt: Some(rtt) })), n + 1))
             })
             .boxed(),
+            Query::Doctor(_) => doctor::follow(),
             other => self.ask(other).into_stream().boxed(),
         }
     }

@@ -4,6 +4,7 @@
 
 mod backend;
 mod directory;
+mod doctor;
 mod memory;
 mod output;
 mod save;
@@ -156,6 +157,7 @@ impl Inner {
             Query::Glob { place, pattern } => output::globbed(self.host(&place)?, &pattern).await.map(Answer::Files),
             Query::Preview { place, path } => self.host(&place)?.preview(path).await.map(Answer::Preview),
             Query::Audit => Err(Failure::new(FailureKind::Unsupported, "qdeck", "the guard keeps the audit trail")),
+            Query::Doctor(cluster) => last(self.doctor(cluster)).await,
             Query::Link(_) | Query::Log(..) => Err(Failure::new(FailureKind::Unsupported, "qdeck", "this question is followed, not asked")),
         }
     }
@@ -337,6 +339,7 @@ impl Inner {
             Query::Log(LogSource::Stream { .. }, _) => failed(without_aws()),
             Query::Streams(cluster) => self.streams(&cluster, None),
             Query::GroupStreams { cluster, group } => self.streams(&cluster, Some(group)),
+            Query::Doctor(cluster) => self.doctor(cluster),
             other => self.ask(other).into_stream().boxed(),
         }
     }

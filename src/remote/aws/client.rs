@@ -29,6 +29,8 @@ pub(super) struct Clients {
     pub(super) logs: aws_sdk_cloudwatchlogs::Client,
     pub(super) stacks: aws_sdk_cloudformation::Client,
     pub(super) tables: aws_sdk_dynamodb::Client,
+    pub(super) identity: aws_sdk_sts::Client,
+    pub(super) credentials: Option<SharedCredentialsProvider>,
     pub(super) profile: Option<String>,
     pub(super) region: String,
 }
@@ -95,6 +97,8 @@ pub(super) async fn load(wanted: Where) -> Result<Clients, Failure> {
             aws_sdk_cloudformation::config::Builder::from(&config).interceptor(Whole).build(),
         ),
         tables: aws_sdk_dynamodb::Client::new(&config),
+        identity: aws_sdk_sts::Client::new(&config),
+        credentials: config.credentials_provider(),
         profile: wanted.profile,
         region: region.as_ref().to_owned(),
     })
