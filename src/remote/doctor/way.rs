@@ -72,8 +72,10 @@ fn host_key(said: &Said) -> Finding {
     };
     match lines.next() {
         Some(known) => {
-            let shown: Vec<&str> =
-                known.split_whitespace().filter(|word| word.starts_with("SHA256:") || word.chars().all(char::is_uppercase)).collect();
+            let shown: Vec<&str> = known
+                .split_whitespace()
+                .filter(|word| word.starts_with("SHA256:") || word.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit()))
+                .collect();
             Finding::ok("host key", format!("{name} is known: {}", shown.join(" ")))
         }
         None => Finding::unknown("host key", format!("{name} is not known yet"))
