@@ -6,6 +6,7 @@ mod ask;
 mod change;
 mod choose;
 mod cost;
+mod doctor;
 mod init;
 mod job;
 mod lifecycle;
@@ -355,6 +356,12 @@ pub enum Verb {
         /// Without asking; needed where there is no terminal
         #[arg(long)]
         yes: bool,
+    },
+    /// Check all that must be in order to reach a cluster, or AWS alone, and say what to do
+    Doctor {
+        /// The cluster, as `qdeck clusters` lists it
+        #[arg(value_name = "CLUSTER")]
+        name: Option<String>,
     },
     /// List every key
     Keys,

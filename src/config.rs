@@ -104,8 +104,20 @@ pub struct ClusterEntry {
     pub user: Option<String>,
     /// Private key file.
     pub key: Option<PathBuf>,
+    /// A machine to go through, as one would type after `ssh -J`.
+    pub jump: Option<String>,
+    /// Another way than the network's own.
+    pub via: Option<Via>,
     /// Whether nothing there may be changed.
     pub read_only: bool,
+}
+
+/// A way to a head node that has no address one could reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Via {
+    /// The Session Manager of AWS, by its command line.
+    Ssm,
 }
 
 /// `ssh:`
@@ -259,9 +271,12 @@ pub enum LiveTail {
 }
 
 /// Every key of every section, for the nearest known one to a misspelt key.
-const KEYS: [&str; 37] = [
+const KEYS: [&str; 40] = [
     "pcluster",
     "program",
+    "via",
+    "jump",
+    "ssm",
     "logs",
     "memory_mb",
     "live_tail",

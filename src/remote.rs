@@ -7,6 +7,7 @@ pub mod audit;
 #[cfg(feature = "aws")]
 pub mod aws;
 pub mod demo;
+mod doctor;
 mod glob;
 pub mod guard;
 pub mod host;

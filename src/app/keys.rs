@@ -4,7 +4,9 @@ use super::App;
 use super::intent::{Intent, LogWish};
 use super::layout::Pane;
 use super::notices::Notice;
-use super::overlays::{Asking, Charts, Confirm, Help, History, LogLine, Messages, Outbox, Palette, Picker, ScaleForm, Streams, Together};
+use super::overlays::{
+    Asking, Charts, Confirm, Doctor, Help, History, LogLine, Messages, Outbox, Palette, Picker, ScaleForm, Streams, Together,
+};
 use super::panes::PAUSE;
 use crate::config::LiveTail;
 use crate::model::{Answer, ClusterKind, Command, Door, JobId, LogSource, OutputKind, Query, Scope};
@@ -172,6 +174,10 @@ impl App {
                 self.paused = !self.paused;
                 let words = if self.paused { "Paused: nothing is asked until p is pressed again." } else { "Asking again." };
                 vec![Intent::Note(Notice::plain(words))]
+            }
+            Action::Doctor => {
+                let under = (self.focus == Pane::Clusters).then(|| self.clusters.under()).flatten();
+                vec![Intent::Open(Box::new(Doctor::new(under.or_else(|| self.active.clone()))))]
             }
             Action::Redraw => {
                 self.wipe = true;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{
-    Answer, Cluster, ClusterId, Failure, JobDetail, JobId, JobTable, Link, LogGroup, LogStream, NodeTable, Past, Prices, Query, Scope,
-    Source, Trail, Unsent, Why,
+    Answer, Cluster, ClusterId, Diagnosis, Failure, JobDetail, JobId, JobTable, Link, LogGroup, LogStream, NodeTable, Past, Prices, Query,
+    Scope, Source, Trail, Unsent, Why,
 };
 
 /// What is known about one question.
@@ -173,6 +173,13 @@ impl Store {
         match self.answer(&Query::Outbox) {
             Some(Answer::Outbox(unsent)) => unsent,
             _ => &[],
+        }
+    }
+
+    pub(super) fn diagnosis(&self, cluster: Option<&ClusterId>) -> Option<&Diagnosis> {
+        match self.answer(&Query::Doctor(cluster.cloned())) {
+            Some(Answer::Doctor(diagnosis)) => Some(diagnosis),
+            _ => None,
         }
     }
 

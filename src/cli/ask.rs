@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::{Arguments, ConfigVerb, Verb, change, choose, cost, init, job, lifecycle, logs, print, run, shared};
+use super::{Arguments, ConfigVerb, Verb, change, choose, cost, doctor, init, job, lifecycle, logs, print, run, shared};
 use crate::config::Config;
 use crate::model::{
     Answer, Chosen, Column, Command, Door, Existing, Failure, FailureKind, Fetch, JobChange, JobId, NodeChange, Place, Query, Receipt,
@@ -31,6 +31,7 @@ pub async fn command(arguments: &Arguments, verb: &Verb, config: &Config, remote
 async fn carry_out(arguments: &Arguments, verb: &Verb, config: &Config, remote: &dyn Remote, sources: &[Source]) -> Result<(), Failure> {
     let cluster = || choose::cluster(remote, sources, arguments.cluster.as_deref());
     match verb {
+        Verb::Doctor { name } => doctor::doctor(arguments.json, remote, name.as_deref().or(arguments.cluster.as_deref())).await,
         Verb::Clusters => clusters(arguments.json, remote, sources).await,
         Verb::Nodes => {
             let Answer::Nodes(nodes) = remote.ask(Query::Nodes(cluster().await?)).await? else { return Ok(()) };

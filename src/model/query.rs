@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    Again, Cluster, ClusterId, Deed, Draft, FileEntry, Ground, JobDetail, JobId, JobTable, Link, LogEvent, LogGroup, LogHit, LogPlace,
-    LogSource, LogStream, Machine, Mount, NodeTable, Past, Place, Preview, Prices, Recall, SchedulerKind, StackEvent, Trail, Unsent,
-    Verdict, Why, Window,
+    Again, Cluster, ClusterId, Deed, Diagnosis, Draft, FileEntry, Ground, JobDetail, JobId, JobTable, Link, LogEvent, LogGroup, LogHit,
+    LogPlace, LogSource, LogStream, Machine, Mount, NodeTable, Past, Place, Preview, Prices, Recall, SchedulerKind, StackEvent, Trail,
+    Unsent, Verdict, Why, Window,
 };
 
 /// Somebody who knows clusters.
@@ -134,6 +134,8 @@ pub enum Query {
     Configuration(ClusterId),
     /// What has happened to its stack?
     Events(ClusterId),
+    /// Is all in order that a cluster needs, or AWS and this machine alone? Followed, the answer grows as it is found out; a name will do.
+    Doctor(Option<ClusterId>),
     /// Which program opens a shell there? It needs a terminal.
     Shell {
         /// The cluster.
@@ -213,6 +215,7 @@ impl Query {
             Self::Shell { .. } => (3, 1),
             Self::Again { .. } => (7, 1),
             Self::Outputs { .. } => (9, 2),
+            Self::Doctor(cluster) => (u32::from(cluster.is_some()), u32::from(cluster.is_some())),
             Self::History { .. } => (0, 1),
             Self::Clusters(_) | Self::Locate(_) | Self::Link(_) | Self::Outbox | Self::Audit => (0, 0),
             Self::Prices | Self::Trail { .. } => (0, 0),
@@ -238,6 +241,7 @@ impl Query {
             Self::Clusters(_) | Self::Locate(_) | Self::Outbox | Self::Audit | Self::Groups(_) | Self::Prices => None,
             Self::Ground(_) | Self::Machines { .. } => None,
             Self::Mounts(cluster) | Self::Trail { cluster, .. } => Some(cluster),
+            Self::Doctor(cluster) => cluster.as_ref(),
             Self::Link(cluster) | Self::Nodes(cluster) | Self::Streams(cluster) => Some(cluster),
             Self::Jobs { cluster, .. } | Self::Detail { cluster, .. } | Self::Why { cluster, .. } => Some(cluster),
             Self::Again { cluster, .. } | Self::History { cluster, .. } => Some(cluster),
@@ -292,6 +296,8 @@ pub enum Answer {
     Prices(Arc<Prices>),
     /// To [`Query::Trail`].
     Trail(Arc<Trail>),
+    /// To [`Query::Doctor`].
+    Doctor(Diagnosis),
     /// To [`Query::Outbox`].
     Outbox(Vec<Unsent>),
     /// To [`Query::Log`].

@@ -145,6 +145,7 @@ actions! {
     WatchJob, "watch_job", Jobs, [c('W')], "watch", "Tell when this job starts and ends, whoever's it is; or do not.";
     Columns, "columns", Jobs, [c('K')], "columns", "Choose the columns, their order and their width.";
     OtherOutput, "other_output", Jobs, [c('o')], "stderr", "Change between standard output and standard error.";
+    Doctor, "doctor", Clusters, [c('H')], "doctor", "Check all that must be in order to reach the cluster, and say what to do.";
     MarkNode, "mark_node", Nodes, [c(' ')], "mark", "Mark the node, or unmark it. What is done next is done to all marked nodes.";
     MarkNodes, "mark_nodes", Nodes, [c('*')], "mark all", "Mark all nodes that are shown, or none.";
     Drain, "drain", Nodes, [c('d')], "drain", "Give the node no new jobs, for a reason.";

@@ -2,6 +2,7 @@
 
 mod client;
 mod clusters;
+mod doctor;
 mod events;
 mod first;
 mod fleet;
@@ -23,6 +24,7 @@ use futures::stream::BoxStream;
 use tokio::sync::{Mutex, OnceCell};
 
 use super::alerts::Told;
+use super::doctor::Check;
 use super::join::Instance;
 use super::part::Found;
 use crate::model::{
@@ -158,6 +160,16 @@ impl Aws {
     /// Makes a key pair and keeps its private half, or imports a public key.
     pub async fn make_key(&self, key: &KeyPair) -> Result<Receipt, Failure> {
         first::make_key(&self.clients(key.profile.as_deref(), Some(&key.region)).await?, key).await
+    }
+
+    /// What must be in order for an account and region to be used.
+    pub(super) fn account_checks(&self, profile: Option<String>, region: Option<String>) -> Vec<Check> {
+        doctor::account(self, profile, region)
+    }
+
+    /// What must be in order at AWS for a cluster to be used.
+    pub(super) fn cluster_checks(&self, cluster: &Cluster) -> Vec<Check> {
+        doctor::cluster(self, cluster)
     }
 
     /// Whether a profile of this name was named on purpose.

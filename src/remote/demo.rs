@@ -5,6 +5,7 @@
 mod answers;
 mod change;
 mod cost;
+mod doctor;
 mod files;
 mod lifecycle;
 mod logs;
@@ -129,7 +130,7 @@ impl Demo {
                 let by_moment = matches!(source, LogSource::Stream { .. });
                 self.whole(&source).and_then(|text| logs::find(&text, by_moment, &pattern, insensitive))
             }
-            Query::Clusters(_) | Query::Locate(_) | Query::Link(_) | Query::Log(..) | Query::Outbox | Query::Audit => {
+            Query::Clusters(_) | Query::Locate(_) | Query::Link(_) | Query::Log(..) | Query::Outbox | Query::Audit | Query::Doctor(_) => {
                 Err(missing("the simulation"))
             }
             Query::Groups(_) | Query::Glob { .. } | Query::Prices => Err(missing("the simulation")),
@@ -232,6 +233,7 @@ impl Remote for Demo {
                 Some((Ok(Answer::Link(Link::Up { rtt: Some(rtt) })), n + 1))
             })
             .boxed(),
+            Query::Doctor(_) => doctor::follow(),
             other => self.ask(other).into_stream().boxed(),
         }
     }

@@ -5,6 +5,7 @@
 mod backend;
 mod cost;
 mod directory;
+mod doctor;
 #[cfg(feature = "aws")]
 mod lifecycle;
 #[cfg(feature = "aws")]
@@ -200,6 +201,7 @@ impl Inner {
             #[cfg(not(feature = "aws"))]
             Query::DryRun { .. } | Query::Configuration(_) | Query::Events(_) => Err(without_aws()),
             Query::Audit => Err(Failure::new(FailureKind::Unsupported, "qdeck", "the guard keeps the audit trail")),
+            Query::Doctor(cluster) => last(self.doctor(cluster)).await,
             Query::Link(_) | Query::Log(..) => Err(Failure::new(FailureKind::Unsupported, "qdeck", "this question is followed, not asked")),
         }
     }
@@ -420,6 +422,7 @@ impl Inner {
             Query::Prices => self.follow_prices(),
             #[cfg(feature = "aws")]
             Query::Events(cluster) => self.told(cluster),
+            Query::Doctor(cluster) => self.doctor(cluster),
             other => self.ask(other).into_stream().boxed(),
         }
     }

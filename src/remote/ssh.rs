@@ -49,6 +49,8 @@ pub struct Destination {
     pub user: Option<String>,
     /// Private key file; if given, no other key is offered.
     pub key: Option<PathBuf>,
+    /// Settings that win over those of ssh_config, `Name=value`.
+    pub settings: Vec<String>,
     /// An ssh_config to use instead of the user's own.
     pub config_file: Option<PathBuf>,
     /// The program that ssh runs to ask its user; `None` means this one.
@@ -74,6 +76,11 @@ impl Destination {
         last.rsplit_once('@').map_or(last, |(_, host)| host)
     }
 
+    /// What ssh is called with to go there.
+    pub(super) fn words(&self) -> Vec<String> {
+        self.arguments().into_iter().map(|word| word.to_string_lossy().into_owned()).collect()
+    }
+
     fn arguments(&self) -> Vec<OsString> {
         let mut arguments: Vec<OsString> = Vec::new();
         if let Some(file) = &self.config_file {
@@ -85,6 +92,7 @@ impl Destination {
         if let Some(key) = &self.key {
             arguments.extend(["-i".into(), key.into(), "-o".into(), "IdentitiesOnly=yes".into()]);
         }
+        arguments.extend(self.settings.iter().flat_map(|setting| ["-o".into(), setting.into()]));
         match shell_words::split(&self.ssh) {
             Ok(words) if words.len() > 1 => arguments.extend(words.into_iter().map(OsString::from)),
             // One word is never an option, whoever wrote it.

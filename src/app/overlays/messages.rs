@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use super::{Intent, Look, Overlay, sheet};
 use crate::app::notices::{Notice, Notices};
 use crate::app::panes::wrapped;
-use crate::protocol::{Action, Chord};
+use crate::protocol::{Action, Area, Chord};
 use crate::ui::{Tone, put};
 
 /// The sheet: what had been said when it was opened.
@@ -24,9 +24,15 @@ impl Messages {
 }
 
 impl Overlay for Messages {
+    fn areas(&self) -> &'static [Area] {
+        &[Area::List, Area::Clusters]
+    }
+
     fn press(&mut self, _chord: Chord, action: Option<Action>, _look: &Look<'_>) -> Vec<Intent> {
         match action {
             Some(Action::Back | Action::Quit | Action::Open) => return vec![Intent::Close],
+            // A failure makes one wonder what is wrong.
+            Some(Action::Doctor) => return vec![Intent::Close, Intent::Do(Action::Doctor)],
             Some(Action::Down) => self.top += 1,
             Some(Action::Up) => self.top = self.top.saturating_sub(1),
             Some(Action::PageDown) => self.top += 10,
@@ -37,7 +43,7 @@ impl Overlay for Messages {
     }
 
     fn footer(&self) -> Vec<(String, &'static str)> {
-        vec![("j k".into(), "scroll"), ("esc".into(), "close")]
+        vec![("H".into(), "what is wrong"), ("j k".into(), "scroll"), ("esc".into(), "close")]
     }
 
     fn draw(&self, buf: &mut Buffer, body: Rect, look: &Look<'_>) {

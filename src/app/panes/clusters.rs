@@ -45,6 +45,10 @@ impl Clusters {
     }
 
     /// The cluster under the cursor.
+    pub(in crate::app) fn under(&self) -> Option<ClusterId> {
+        self.selected().map(|cluster| cluster.id.clone())
+    }
+
     pub(in crate::app) fn selected(&self) -> Option<&Cluster> {
         self.list.get(self.cursor.index)
     }

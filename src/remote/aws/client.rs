@@ -33,6 +33,8 @@ pub(super) struct Clients {
     pub(super) stacks: aws_sdk_cloudformation::Client,
     pub(super) tables: aws_sdk_dynamodb::Client,
     pub(super) prices: aws_sdk_pricing::Client,
+    pub(super) identity: aws_sdk_sts::Client,
+    pub(super) credentials: Option<SharedCredentialsProvider>,
     pub(super) profile: Option<String>,
     pub(super) region: String,
 }
@@ -100,6 +102,8 @@ pub(super) async fn load(wanted: Where) -> Result<Clients, Failure> {
         ),
         tables: aws_sdk_dynamodb::Client::new(&config),
         prices: aws_sdk_pricing::Client::from_conf(aws_sdk_pricing::config::Builder::from(&config).region(Region::new(PRICES)).build()),
+        identity: aws_sdk_sts::Client::new(&config),
+        credentials: config.credentials_provider(),
         profile: wanted.profile,
         region: region.as_ref().to_owned(),
     })

@@ -8,7 +8,8 @@ use tokio::sync::OnceCell;
 
 use super::at_home;
 use super::backend::Backend;
-use crate::config::{ClusterEntry, Config};
+use crate::config::{ClusterEntry, Config, Via};
+use crate::model::text::quoted;
 use crate::model::{Cluster, ClusterId, ClusterKind, Failure, FailureKind, SchedulerKind};
 use crate::remote::host::Host;
 use crate::remote::runner::Runner;
@@ -101,6 +102,17 @@ impl Directory {
         Ok(backend)
     }
 
+    #[cfg(feature = "aws")]
+    /// Whether it is one of the configuration's own hosts.
+    pub(super) fn is_host(&self, id: &ClusterId) -> bool {
+        self.config.hosts.iter().any(|host| host.name == id.as_str())
+    }
+
+    /// Where ssh would go.
+    pub(super) fn way(&self, id: &ClusterId) -> Result<Destination, Failure> {
+        self.target(id).map(|(target, _)| target)
+    }
+
     fn target(&self, id: &ClusterId) -> Result<(Destination, Option<SchedulerKind>), Failure> {
         let config_file = self.config.ssh.config_file.as_deref().map(at_home);
         let named = Destination { name: id.to_string(), ..Destination::default() };
@@ -116,9 +128,16 @@ impl Directory {
         let none = ClusterEntry::default();
         let entry = self.config.clusters.get(id.as_str()).or_else(|| self.config.clusters.get(&cluster.name)).unwrap_or(&none);
         let head = cluster.head_node.clone().unwrap_or_default();
+        let settings = detours(entry, &cluster);
         if let Some(ssh) = &entry.ssh {
-            let target =
-                Destination { ssh: ssh.clone(), user: entry.user.clone(), key: entry.key.as_deref().map(at_home), config_file, ..named };
+            let target = Destination {
+                ssh: ssh.clone(),
+                settings,
+                user: entry.user.clone(),
+                key: entry.key.as_deref().map(at_home),
+                config_file,
+                ..named
+            };
             return Ok((target, cluster.scheduler));
         }
         let Some(address) = head.address.clone().filter(|_| head.state.as_deref() == Some("running")) else {
@@ -129,9 +148,25 @@ impl Directory {
             );
         };
         let key = entry.key.as_deref().map(at_home).or_else(|| key_file(head.key_name.as_deref()?));
-        let target = Destination { ssh: address, user: entry.user.clone().or(head.user), key, config_file, ..named };
+        // Session Manager knows instances by their identifiers.
+        let address = head.instance_id.clone().filter(|_| entry.via == Some(Via::Ssm)).unwrap_or(address);
+        let target = Destination { ssh: address, settings, user: entry.user.clone().or(head.user), key, config_file, ..named };
         Ok((target, cluster.scheduler))
     }
+}
+
+/// What ssh is told of the way to a head node that is not simply reached.
+fn detours(entry: &ClusterEntry, cluster: &Cluster) -> Vec<String> {
+    let jump = entry.jump.iter().map(|jump| format!("ProxyJump={jump}"));
+    let instance = cluster.head_node.as_ref().and_then(|head| head.instance_id.as_deref()).filter(|_| entry.via == Some(Via::Ssm));
+    let ssm = instance.map(|instance| {
+        let option = |name: &str, value: Option<&String>| value.map_or_else(String::new, |value| format!(" --{name} {}", quoted(value)));
+        let (region, profile) = (option("region", cluster.region.as_ref()), option("profile", cluster.profile.as_ref()));
+        let session = format!("aws ssm start-session --target {} --document-name AWS-StartSSHSession", quoted(instance));
+        // A percent sign means something to ssh.
+        format!("ProxyCommand={}", format!("{session}{region}{profile}").replace('%', "%%")) + " --parameters portNumber=%p"
+    });
+    ssm.into_iter().chain(jump).collect()
 }
 
 /// Where people keep the private half of an EC2 key pair. `None` leaves the choice to ssh: its agent and its own defaults.
@@ -142,4 +177,26 @@ fn key_file(name: &str) -> Option<PathBuf> {
     }
     let home = etcetera::home_dir().ok()?;
     [format!(".ssh/{name}.pem"), format!(".ssh/{name}")].iter().map(|file| home.join(file)).find(|path| path.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::HeadNode;
+
+    #[test]
+    fn a_head_node_without_an_address_is_reached_through_the_session_manager_or_a_jump() {
+        let mut cluster = Cluster::named(ClusterId::new("lab/eu-west-1/demo"), ClusterKind::ParallelCluster);
+        (cluster.region, cluster.profile) = (Some("eu-west-1".into()), Some("my lab".into()));
+        cluster.head_node = Some(HeadNode { instance_id: Some("i-0abc".into()), ..HeadNode::default() });
+        let entry = ClusterEntry { via: Some(Via::Ssm), jump: Some("login".into()), ..ClusterEntry::default() };
+        let profile = quoted("my lab");
+        let ssm = format!(
+            "ProxyCommand=aws ssm start-session --target {} --document-name AWS-StartSSHSession --region {} --profile {profile} --parameters portNumber=%p",
+            quoted("i-0abc"),
+            quoted("eu-west-1")
+        );
+        assert_eq!(detours(&entry, &cluster), [ssm, "ProxyJump=login".to_owned()]);
+        assert!(detours(&ClusterEntry::default(), &cluster).is_empty());
+    }
 }

@@ -1,0 +1,93 @@
+//! Which checks there are for a cluster, a host, this machine; the cluster itself is looked for meanwhile.
+
+use std::sync::Arc;
+
+use futures::stream::{BoxStream, StreamExt};
+
+use super::Inner;
+use crate::model::{Answer, Cluster, ClusterId, ClusterKind, Failure, FailureKind, Finding};
+use crate::remote::doctor::{self, Check, Outcome, failed};
+
+impl Inner {
+    /// A growing diagnosis, of this machine, of AWS, and of a cluster that is meant by its identifier or its name.
+    pub(super) fn doctor(self: Arc<Self>, wanted: Option<ClusterId>) -> BoxStream<'static, Result<Answer, Failure>> {
+        let mut checks = doctor::of_here(&self.here);
+        #[cfg(feature = "aws")]
+        if wanted.as_ref().is_none_or(|wanted| *wanted != ClusterId::local() && !self.directory.is_host(wanted)) {
+            checks.extend(self.aws.sources().into_iter().flat_map(|(profile, region)| self.aws.account_checks(profile, region)));
+        }
+        if let Some(wanted) = wanted {
+            checks.push(Check::new("cluster", async move {
+                match self.meant(&wanted).await {
+                    Ok(cluster) => self.checks_of(&cluster),
+                    Err(failure) => failed("cluster", &failure).into(),
+                }
+            }));
+        }
+        doctor::diagnose(checks).map(|diagnosis| Ok(Answer::Doctor(diagnosis))).boxed()
+    }
+
+    async fn meant(&self, wanted: &ClusterId) -> Result<Cluster, Failure> {
+        if let Some(known) = self.directory.known(wanted) {
+            return Ok(known);
+        }
+        let fits = |cluster: &Cluster| cluster.id == *wanted || cluster.name == wanted.as_str();
+        let fixed = self.directory.fixed().await;
+        if let Some(found) = fixed.into_iter().find(fits) {
+            return Ok(found);
+        }
+        #[cfg(feature = "aws")]
+        {
+            let asked = self
+                .aws
+                .sources()
+                .into_iter()
+                .map(|(profile, region)| async move { self.aws.clusters(profile.as_deref(), region.as_deref()).await });
+            let (mut found, mut failure) = (Vec::new(), None);
+            for answer in futures::future::join_all(asked).await {
+                match answer {
+                    Ok(clusters) => found.extend(clusters),
+                    Err(why) => failure = Some(why),
+                }
+            }
+            self.directory.learn(&found);
+            let mut fitting = found.into_iter().filter(fits);
+            match (fitting.next(), fitting.next(), failure) {
+                (Some(one), None, _) => return Ok(one),
+                (Some(one), Some(other), _) => {
+                    let what = format!("several clusters are called {wanted}: {}, {}", one.id, other.id);
+                    return Err(Failure::new(FailureKind::NotFound, "clusters", what).hint("Name one by profile/region/name."));
+                }
+                (None, _, Some(failure)) => return Err(failure),
+                (None, _, None) => {}
+            }
+        }
+        let what = format!("there is no cluster {wanted}");
+        Err(Failure::new(FailureKind::NotFound, "clusters", what).hint("`qdeck clusters` lists those that can be found."))
+    }
+
+    fn checks_of(self: Arc<Self>, cluster: &Cluster) -> Outcome {
+        let id = cluster.id.clone();
+        let is_pcluster = cluster.kind == ClusterKind::ParallelCluster;
+        let status = cluster.status.as_deref().map_or_else(String::new, |status| format!(", {status}"));
+        let mut findings = vec![Finding::ok("cluster", format!("{id}{status}"))];
+        findings.extend(cluster.failures.iter().map(|failure| Finding::bad("cluster", format!("{}: {}", failure.code, failure.reason))));
+        let mut then = Vec::new();
+        #[cfg(feature = "aws")]
+        if is_pcluster {
+            then.extend(self.aws.cluster_checks(cluster));
+        }
+        if id != ClusterId::local() {
+            match self.directory.way(&id) {
+                Ok(to) => then.extend(doctor::of_way(&self.here, &to)),
+                Err(failure) => findings.push(failed("head node", &failure)),
+            }
+        }
+        if let Ok(backend) = self.directory.backend(&id) {
+            let host = backend.host();
+            let kind = async move { Ok(backend.scheduler().await?.map(|scheduler| scheduler.kind())) };
+            then.extend(doctor::of_head(host, kind, is_pcluster));
+        }
+        Outcome { findings, then }
+    }
+}
