@@ -233,7 +233,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let said = r#"echo banner >&2; cat "$9" > "$0.seen"; echo '{"message": "Request would have succeeded, but DryRun flag is set.", "changeSet": [{"parameter": "a.b", "requestedValue": "8", "currentValue": "4"}]}'; exit 1"#;
         let verdict = program(dir.path(), said).dry_run(&whose(), Aim::Update, "a: 1\n").await;
-        let _ = verdict.as_ref().map(|v| assert!(v.accepted && v.alterations[0].then == "8")).unwrap();
+        let told = verdict.unwrap();
+        assert!(told.accepted && told.alterations[0].then == "8");
         let said =
             r#"echo '{"message": "Invalid cluster configuration: The following supplied instance types do not exist: [c6i.odd]"}'; exit 1"#;
         let verdict = program(dir.path(), said).dry_run(&whose(), Aim::Create, "x: y\nInstanceType: c6i.odd\n").await.unwrap();

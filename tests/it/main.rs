@@ -4,6 +4,7 @@
 
 mod answers;
 mod cost;
+mod doctor;
 mod flows;
 mod lifecycle;
 mod logs;

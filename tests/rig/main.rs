@@ -16,6 +16,7 @@ mod arrays;
 mod clusters;
 #[cfg(feature = "aws")]
 mod cost;
+mod doctor;
 mod exactly_once;
 mod faults;
 #[cfg(feature = "aws")]

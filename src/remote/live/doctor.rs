@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures::stream::{BoxStream, StreamExt};
 
 use super::Inner;
-use crate::model::{Answer, Cluster, ClusterId, ClusterKind, Failure, FailureKind, Finding};
+use crate::model::{Answer, Cluster, ClusterId, ClusterKind, Failure, FailureKind, Finding, Scope};
 use crate::remote::doctor::{self, Check, Outcome, failed};
 
 impl Inner {
@@ -85,7 +85,14 @@ impl Inner {
         }
         if let Ok(backend) = self.directory.backend(&id) {
             let host = backend.host();
-            let kind = async move { Ok(backend.scheduler().await?.map(|scheduler| scheduler.kind())) };
+            // That its commands are there says nothing of whether it answers.
+            let kind = async move {
+                let kind = backend.scheduler().await?.map(|scheduler| scheduler.kind());
+                if kind.is_some() {
+                    backend.jobs(Scope::Mine, false).await?;
+                }
+                Ok(kind)
+            };
             then.extend(doctor::of_head(host, kind, is_pcluster));
         }
         Outcome { findings, then }
