@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -195,9 +195,10 @@ fn an_error_state_is_explained_and_cleared() {
     eventually("the scheduler to have looked", SOON, || program.say(&["why", &big]).contains("mem_free=900G"));
     let why = program.say(&["why", &big]);
     assert!(why.contains("offers only hl:mem_free=") && why.contains("Ask for less"), "{why}");
-    assert!(why.contains("Queue: all.q: "), "{why}");
+    let fact = |why: &str, label: &str, text: &str| why.lines().any(|line| line.starts_with(label) && line.contains(text));
+    assert!(fact(&why, "Queue ", " all.q: "), "{why}");
     let why = program.say(&["why", &after]);
-    assert!(why.contains("It waits for other jobs to end") && why.contains(&format!("Waits for: {big}")), "{why}");
+    assert!(why.contains("It waits for other jobs to end") && fact(&why, "Waits for ", &big), "{why}");
     program.say(&["cancel", &big, &after]);
 }
 
@@ -384,10 +385,9 @@ fn the_queue_is_stale_while_the_qmaster_is_away_and_keys_do_the_rest() {
     term.keys("3c");
     term.until("Cancel job", SOON);
     term.keys("y");
-    term.until("Done: cancelling", SOON);
-    let begun = Instant::now();
-    eventually("it to be gone", SOON, || run(&rig, "rig-ge", "qstat").is_empty());
-    assert!(begun.elapsed() < SOON);
+    term.until("Cancelled ", SOON);
+    // The new qmaster meets its execution daemon only after a while.
+    eventually("it to be gone", LATER, || run(&rig, "rig-ge", "qstat").is_empty());
     term.keys("q");
     assert_eq!(term.wait_exit(Duration::from_secs(2)), 0);
 }
