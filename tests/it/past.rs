@@ -225,6 +225,10 @@ fn a_script_is_read_copied_and_saved() {
     assert!(stage.screen(140, 40).contains("srun train"));
     stage.keys("y");
     assert!(matches!(stage.effects.last(), Some(Effect::Copy(text)) if text.starts_with("#!/bin/sh\n")));
+    // Esc leaves the line that is typed, and the script stays.
+    let sent = stage.effects.len();
+    stage.keys("s esc");
+    assert!(stage.screen(140, 40).contains("srun train") && stage.effects.len() == sent);
     stage.keys("s enter");
     assert!(matches!(stage.effects.last(), Some(Effect::Run(_, Command::Save { path, .. })) if path.to_str() == Some("/data/train.sh")));
     stage.keys("p");

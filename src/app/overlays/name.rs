@@ -90,8 +90,6 @@ impl Overlay for NameForm {
 
     fn press(&mut self, chord: Chord, _action: Option<Action>, _look: &Look<'_>) -> Vec<Intent> {
         match chord.key {
-            Key::Esc => return vec![Intent::Close],
-            Key::Char('c') if chord.ctrl => return vec![Intent::Close],
             Key::Enter => return self.go_on(),
             _ => {
                 self.field.press(chord);

@@ -81,8 +81,6 @@ impl Overlay for ScaleForm {
     fn press(&mut self, chord: Chord, _action: Option<Action>, _look: &Look<'_>) -> Vec<Intent> {
         let (last, queue) = (self.queues().len().saturating_sub(1), self.queue);
         match chord.key {
-            Key::Esc => return vec![Intent::Close],
-            Key::Char('c') if chord.ctrl => return vec![Intent::Close],
             Key::Enter => return self.go_on(),
             Key::Tab | Key::Down => self.at = (self.at + 1) % 3,
             Key::BackTab | Key::Up => self.at = (self.at + 2) % 3,

@@ -41,8 +41,6 @@ impl Script {
 
     fn typed(&mut self, mut field: Field, chord: Chord) -> Vec<Intent> {
         match chord.key {
-            Key::Esc => {}
-            Key::Char('c') if chord.ctrl => {}
             Key::Enter => {
                 let path = field.text().trim().to_owned();
                 return vec![Intent::Run(Command::Save { path: path.clone().into(), text: self.text.clone() }, format!("saving {path}"))];
@@ -59,6 +57,12 @@ impl Script {
 impl Overlay for Script {
     fn areas(&self) -> &'static [Area] {
         if self.saving.is_some() { &[] } else { &[Area::List] }
+    }
+
+    fn leave(&mut self) -> Vec<Intent> {
+        // Only the line is left; the script stays.
+        self.saving = None;
+        Vec::new()
     }
 
     fn press(&mut self, chord: Chord, action: Option<Action>, look: &Look<'_>) -> Vec<Intent> {

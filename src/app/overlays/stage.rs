@@ -54,8 +54,6 @@ impl Overlay for StageForm {
 
     fn press(&mut self, chord: Chord, _action: Option<Action>, _look: &Look<'_>) -> Vec<Intent> {
         match chord.key {
-            Key::Esc => return vec![Intent::Close],
-            Key::Char('c') if chord.ctrl => return vec![Intent::Close],
             Key::Enter => return self.run(),
             _ => {
                 self.wrong.clear();
