@@ -52,6 +52,8 @@ def main():
     p.add_argument("argv", nargs=argparse.REMAINDER)
     a = p.parse_args()
     argv = a.argv[1:] if a.argv[:1] == ["--"] else a.argv
+    argv[0] = shutil.which(argv[0]) or argv[0]
+    argv[0] = os.path.abspath(argv[0])
     folder = tempfile.mkdtemp(prefix="qdeck-opening-", dir=a.dir)
     path = os.path.join(folder, "large.log")
     try:
