@@ -3,6 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::scroll::{Scroll, page, place};
 use super::{Intent, Look, Overlay, cells, sheet};
 use crate::app::panes::wrapped;
 use crate::model::{Answer, Cadence, Cluster, ClusterId, Failure, Mount, Query};
@@ -18,7 +19,7 @@ pub(in crate::app) struct Details {
     known: Vec<(String, String)>,
     /// Whose file systems are shown, and what is known of them.
     mounts: Vec<(String, String)>,
-    top: usize,
+    scroll: Scroll,
 }
 
 fn known(fields: &[(&str, Option<String>)]) -> Vec<(String, String)> {
@@ -50,7 +51,7 @@ impl Details {
         known.extend(cluster.failures.iter().map(|failure| (failure.code.clone(), failure.reason.clone())));
         known.extend(cluster.notes.iter().map(|note| ("Note".to_owned(), note.clone())));
         let mounts = vec![("File systems".to_owned(), "asking the head node …".to_owned())];
-        Self { title: format!("Cluster {}", cluster.name), known, cluster: cluster.id.clone(), mounts, top: 0 }
+        Self { title: format!("Cluster {}", cluster.name), known, cluster: cluster.id.clone(), mounts, scroll: Scroll::default() }
     }
 
     /// What it costs now, and what its idle nodes do.
@@ -64,6 +65,24 @@ impl Details {
         let trouble = look.store.prices().and_then(|prices| prices.trouble.as_ref());
         rows.extend(trouble.map(|failure| ("Prices".to_owned(), format!("{} {}", failure.what, failure.hint))));
         rows
+    }
+
+    fn room(columns: u16) -> u16 {
+        columns.saturating_sub(8).clamp(30, 100)
+    }
+
+    /// Cells of the labels, and the lines.
+    fn rows(&self, look: &Look<'_>, room: u16) -> (u16, Vec<(String, String)>) {
+        let fields: Vec<_> = self.known.iter().cloned().chain(self.costs(look)).chain(self.mounts.iter().cloned()).collect();
+        let label = fields.iter().map(|(l, _)| cells(l)).max().unwrap_or(8).min(18);
+        let mut rows: Vec<(String, String)> = Vec::new();
+        for (name, value) in &fields {
+            let value = crate::model::text::clean(value);
+            for (i, part) in wrapped(&value, usize::from(room.saturating_sub(label + 2)).max(10)).into_iter().enumerate() {
+                rows.push((if i == 0 { name.clone() } else { String::new() }, part));
+            }
+        }
+        (label, rows)
     }
 }
 
@@ -92,14 +111,14 @@ impl Overlay for Details {
         };
     }
 
-    fn press(&mut self, _chord: Chord, action: Option<Action>, _look: &Look<'_>) -> Vec<Intent> {
+    fn press(&mut self, _chord: Chord, action: Option<Action>, look: &Look<'_>) -> Vec<Intent> {
+        if let Some(action) = action
+            && self.scroll.act(action, self.rows(look, Self::room(look.body().0)).1.len(), page(look.body()))
+        {
+            return Vec::new();
+        }
         match action {
             Some(Action::Back | Action::Open | Action::Quit) => return vec![Intent::Close],
-            Some(Action::Down) => self.top += 1,
-            Some(Action::Up) => self.top = self.top.saturating_sub(1),
-            Some(Action::PageDown | Action::HalfDown) => self.top += 10,
-            Some(Action::PageUp | Action::HalfUp) => self.top = self.top.saturating_sub(10),
-            Some(Action::Top) => self.top = 0,
             Some(Action::Copy) => return self.known.first().map(|(_, v)| Intent::Effect(Effect::Copy(v.clone()))).into_iter().collect(),
             _ => {}
         }
@@ -111,18 +130,12 @@ impl Overlay for Details {
     }
 
     fn draw(&self, buf: &mut Buffer, body: Rect, look: &Look<'_>) {
-        let fields: Vec<_> = self.known.iter().cloned().chain(self.costs(look)).chain(self.mounts.iter().cloned()).collect();
-        let room = body.width.saturating_sub(8).clamp(30, 100);
-        let label = fields.iter().map(|(l, _)| cells(l)).max().unwrap_or(8).min(18);
-        let mut rows: Vec<(String, String)> = Vec::new();
-        for (name, value) in &fields {
-            let value = crate::model::text::clean(value);
-            for (i, part) in wrapped(&value, usize::from(room.saturating_sub(label + 2)).max(10)).into_iter().enumerate() {
-                rows.push((if i == 0 { name.clone() } else { String::new() }, part));
-            }
-        }
-        let inner = sheet(buf, body, (room, u16::try_from(rows.len()).unwrap_or(u16::MAX - 2)), &self.title, "", look);
-        let top = self.top.min(rows.len().saturating_sub(usize::from(inner.height)));
+        let room = Self::room(body.width);
+        let (label, rows) = self.rows(look, room);
+        let page = page((body.width, body.height));
+        let top = self.scroll.top(rows.len(), page);
+        let inner =
+            sheet(buf, body, (room, u16::try_from(rows.len()).unwrap_or(u16::MAX - 2)), &self.title, &place(top, rows.len(), page), look);
         for (y, (name, value)) in (inner.y..inner.bottom()).zip(rows.iter().skip(top)) {
             put(buf, inner.x, y, name, label, look.style(Tone::Dim));
             put(buf, inner.x + label + 2, y, value, inner.width.saturating_sub(label + 2), look.style(Tone::Plain));

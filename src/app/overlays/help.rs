@@ -3,6 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::scroll::{Scroll, page, place};
 use super::{Intent, Look, Overlay, sheet};
 use crate::protocol::action::ROWS;
 use crate::protocol::{Action, Area, Chord};
@@ -11,22 +12,19 @@ use crate::ui::{Tone, put};
 /// The sheet.
 #[derive(Debug, Default)]
 pub(in crate::app) struct Help {
-    top: usize,
+    scroll: Scroll,
 }
 
 impl Overlay for Help {
-    fn press(&mut self, _chord: Chord, action: Option<Action>, _look: &Look<'_>) -> Vec<Intent> {
+    fn press(&mut self, _chord: Chord, action: Option<Action>, look: &Look<'_>) -> Vec<Intent> {
         match action {
-            Some(Action::Back | Action::Help | Action::Quit | Action::Open) => return vec![Intent::Close],
-            Some(Action::Down) => self.top += 1,
-            Some(Action::Up) => self.top = self.top.saturating_sub(1),
-            Some(Action::PageDown | Action::HalfDown) => self.top += 10,
-            Some(Action::PageUp | Action::HalfUp) => self.top = self.top.saturating_sub(10),
-            Some(Action::Top) => self.top = 0,
-            Some(Action::Bottom) => self.top = usize::MAX / 2,
-            _ => {}
+            Some(Action::Back | Action::Help | Action::Quit | Action::Open) => vec![Intent::Close],
+            Some(action) => {
+                self.scroll.act(action, rows(look).len(), page(look.body()));
+                Vec::new()
+            }
+            None => Vec::new(),
         }
-        Vec::new()
     }
 
     fn areas(&self) -> &'static [Area] {
@@ -38,26 +36,36 @@ impl Overlay for Help {
     }
 
     fn draw(&self, buf: &mut Buffer, body: Rect, look: &Look<'_>) {
-        let mut rows: Vec<(String, String)> = Vec::new();
-        let mut last = None;
-        for row in ROWS {
-            if last != Some(row.area) {
-                if last.is_some() {
-                    rows.push(Default::default());
-                }
-                rows.push((String::new(), row.area.title().to_owned()));
-                last = Some(row.area);
-            }
-            let keys: Vec<String> = look.keys.keys(row.action).iter().map(ToString::to_string).collect();
-            rows.push((keys.join("  "), row.words.to_owned()));
-        }
+        let (rows, page) = (rows(look), page((body.width, body.height)));
+        let top = self.scroll.top(rows.len(), page);
+        let remark = match place(top, rows.len(), page) {
+            all if all.is_empty() => "esc closes".to_owned(),
+            part => part,
+        };
         let room = body.width.saturating_sub(4).min(100);
-        let inner = sheet(buf, body, (room, u16::try_from(rows.len()).unwrap_or(200)), "Keys", "esc closes", look);
-        let top = self.top.min(rows.len().saturating_sub(usize::from(inner.height)));
+        let inner = sheet(buf, body, (room, u16::try_from(rows.len()).unwrap_or(200)), "Keys", &remark, look);
         for (y, (keys, words)) in (inner.y..inner.bottom()).zip(rows.iter().skip(top)) {
             let tone = if keys.is_empty() { Tone::Strong } else { Tone::Plain };
             put(buf, inner.x, y, keys, 16, look.style(Tone::Key));
             put(buf, inner.x + if keys.is_empty() { 0 } else { 18 }, y, words, inner.width.saturating_sub(18), look.style(tone));
         }
     }
+}
+
+/// Keys and what they do; a heading has no keys, a gap has nothing.
+fn rows(look: &Look<'_>) -> Vec<(String, String)> {
+    let mut rows: Vec<(String, String)> = Vec::new();
+    let mut last = None;
+    for row in ROWS {
+        if last != Some(row.area) {
+            if last.is_some() {
+                rows.push(Default::default());
+            }
+            rows.push((String::new(), row.area.title().to_owned()));
+            last = Some(row.area);
+        }
+        let keys: Vec<String> = look.keys.keys(row.action).iter().map(ToString::to_string).collect();
+        rows.push((keys.join("  "), row.words.to_owned()));
+    }
+    rows
 }

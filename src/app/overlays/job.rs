@@ -4,6 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::node::warning;
+use super::scroll::{Scroll, page, place};
 use super::{Asking, Intent, Look, Overlay, Purpose, cells, sheet};
 use crate::app::panes::wrapped;
 use crate::model::duration::age;
@@ -19,8 +20,11 @@ pub(in crate::app) struct JobSheet {
     job: JobId,
     /// What is known before the answer comes.
     known: Vec<(String, String)>,
-    top: usize,
+    scroll: Scroll,
 }
+
+/// Cells of the names in front of the values.
+const LABEL: u16 = 18;
 
 /// One row: a heading, or label and value.
 struct Row {
@@ -34,14 +38,19 @@ impl JobSheet {
     /// `known` is what the list says of it already; the rest is asked for.
     pub(in crate::app) fn new(cluster: ClusterId, job: JobId, known: &[(&str, String)]) -> Self {
         let known = known.iter().filter(|(_, v)| !v.is_empty()).map(|(label, value)| ((*label).to_owned(), value.clone())).collect();
-        Self { cluster, job, known, top: 0 }
+        Self { cluster, job, known, scroll: Scroll::default() }
     }
 
     fn query(&self) -> Query {
         Query::Examine { cluster: self.cluster.clone(), job: self.job.clone() }
     }
 
-    fn rows(&self, look: &Look<'_>, room: usize, label: usize) -> Vec<Row> {
+    fn room(columns: u16) -> u16 {
+        columns.saturating_sub(8).clamp(30, 104)
+    }
+
+    fn rows(&self, look: &Look<'_>, room: u16) -> Vec<Row> {
+        let (room, label) = (usize::from(room), usize::from(LABEL));
         let mut rows = Vec::new();
         let mut say = |name: &str, value: &str, tone, share: Option<u32>| {
             let bar = if share.is_some() { 18 } else { 0 };
@@ -112,15 +121,14 @@ impl Overlay for JobSheet {
     }
 
     fn press(&mut self, _chord: Chord, action: Option<Action>, look: &Look<'_>) -> Vec<Intent> {
+        if let Some(action) = action
+            && self.scroll.act(action, self.rows(look, Self::room(look.body().0)).len(), page(look.body()))
+        {
+            return Vec::new();
+        }
         let again = |purpose| vec![Intent::Open(Box::new(Asking::again(self.cluster.clone(), self.job.clone(), purpose)))];
         match action {
             Some(Action::Back | Action::Open | Action::Quit) => return vec![Intent::Close],
-            Some(Action::Down) => self.top += 1,
-            Some(Action::Up) => self.top = self.top.saturating_sub(1),
-            Some(Action::PageDown | Action::HalfDown) => self.top += 10,
-            Some(Action::PageUp | Action::HalfUp) => self.top = self.top.saturating_sub(10),
-            Some(Action::Top) => self.top = 0,
-            Some(Action::Bottom) => self.top = usize::MAX / 2,
             Some(Action::Copy) => return vec![Intent::Effect(Effect::Copy(self.job.to_string()))],
             Some(Action::Script) => return again(Purpose::Script),
             Some(Action::Rerun) => return again(Purpose::Rerun),
@@ -135,8 +143,6 @@ impl Overlay for JobSheet {
             }
             _ => {}
         }
-        // What is below the end is not scrolled through on the way back.
-        self.top = self.top.min(self.rows(look, 80, 18).len());
         Vec::new()
     }
 
@@ -153,9 +159,8 @@ impl Overlay for JobSheet {
     fn draw(&self, buf: &mut Buffer, body: Rect, look: &Look<'_>) {
         let query = self.query();
         let slot = look.store.slot(&query);
-        let room = body.width.saturating_sub(8).clamp(30, 104);
-        let label = 18;
-        let rows = self.rows(look, usize::from(room), usize::from(label));
+        let room = Self::room(body.width);
+        let rows = self.rows(look, room);
         let job = look.store.examined(&self.cluster, &self.job);
         let remark = match (slot.and_then(|slot| slot.failure.as_ref()), job) {
             (Some(failure), _) => failure.brief().to_owned(),
@@ -166,21 +171,16 @@ impl Overlay for JobSheet {
             }),
         };
         let height = u16::try_from(rows.len()).unwrap_or(u16::MAX - 2).max(3);
-        let page = usize::from(body.height.saturating_sub(2));
-        let remark = if remark.is_empty() && rows.len() > page {
-            let top = self.top.min(rows.len() - page);
-            format!("{}–{} of {}", top + 1, top + page, rows.len())
-        } else {
-            remark
-        };
+        let page = page((body.width, body.height));
+        let top = self.scroll.top(rows.len(), page);
+        let remark = if remark.is_empty() { place(top, rows.len(), page) } else { remark };
         let inner = sheet(buf, body, (room, height), &format!("Job {}", self.job), &remark, look);
-        let top = self.top.min(rows.len().saturating_sub(usize::from(inner.height)));
         for (y, row) in (inner.y..inner.bottom()).zip(rows.iter().skip(top)) {
             if row.tone == Tone::Strong {
                 put(buf, inner.x, y, &row.label, inner.width, look.style(Tone::Focus));
                 continue;
             }
-            let wide = cells(&row.label).min(inner.width).max(label);
+            let wide = cells(&row.label).min(inner.width).max(LABEL);
             put(buf, inner.x, y, &row.label, wide, look.style(Tone::Dim));
             let mut x = inner.x + wide + 2;
             if let Some(share) = row.share {

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::scroll::{Scroll, page, place};
 use super::{Intent, Look, Overlay, sheet};
 use crate::app::notices::{Notice, Notices};
 use crate::app::panes::wrapped;
@@ -14,40 +15,19 @@ use crate::ui::{Tone, put};
 #[derive(Debug)]
 pub(in crate::app) struct Messages {
     all: Vec<(Timestamp, Notice)>,
-    top: usize,
+    scroll: Scroll,
 }
 
 impl Messages {
     pub(in crate::app) fn new(notices: &Notices) -> Self {
-        Self { all: notices.all().rev().map(|(at, n)| (at, n.clone())).collect(), top: 0 }
-    }
-}
-
-impl Overlay for Messages {
-    fn areas(&self) -> &'static [Area] {
-        &[Area::List, Area::Clusters]
+        Self { all: notices.all().rev().map(|(at, n)| (at, n.clone())).collect(), scroll: Scroll::default() }
     }
 
-    fn press(&mut self, _chord: Chord, action: Option<Action>, _look: &Look<'_>) -> Vec<Intent> {
-        match action {
-            Some(Action::Back | Action::Quit | Action::Open) => return vec![Intent::Close],
-            // A failure makes one wonder what is wrong.
-            Some(Action::Doctor) => return vec![Intent::Close, Intent::Do(Action::Doctor)],
-            Some(Action::Down) => self.top += 1,
-            Some(Action::Up) => self.top = self.top.saturating_sub(1),
-            Some(Action::PageDown) => self.top += 10,
-            Some(Action::PageUp) => self.top = self.top.saturating_sub(10),
-            _ => {}
-        }
-        Vec::new()
+    fn room(columns: u16) -> u16 {
+        columns.saturating_sub(8).clamp(30, 110)
     }
 
-    fn footer(&self) -> Vec<(String, &'static str)> {
-        vec![("H".into(), "what is wrong"), ("j k".into(), "scroll"), ("esc".into(), "close")]
-    }
-
-    fn draw(&self, buf: &mut Buffer, body: Rect, look: &Look<'_>) {
-        let room = body.width.saturating_sub(8).clamp(30, 110);
+    fn rows(&self, look: &Look<'_>, room: u16) -> Vec<(String, String, Tone)> {
         let mut rows: Vec<(String, String, Tone)> = Vec::new();
         for (at, notice) in &self.all {
             let time = look.local(*at, "%H:%M:%S");
@@ -62,8 +42,42 @@ impl Overlay for Messages {
         if rows.is_empty() {
             rows.push((String::new(), "Nothing was said yet.".into(), Tone::Dim));
         }
-        let inner = sheet(buf, body, (room, u16::try_from(rows.len()).unwrap_or(200)), "Messages", "newest first", look);
-        let top = self.top.min(rows.len().saturating_sub(usize::from(inner.height)));
+        rows
+    }
+}
+
+impl Overlay for Messages {
+    fn areas(&self) -> &'static [Area] {
+        &[Area::List, Area::Clusters]
+    }
+
+    fn press(&mut self, _chord: Chord, action: Option<Action>, look: &Look<'_>) -> Vec<Intent> {
+        if let Some(action) = action
+            && self.scroll.act(action, self.rows(look, Self::room(look.body().0)).len(), page(look.body()))
+        {
+            return Vec::new();
+        }
+        match action {
+            Some(Action::Back | Action::Quit | Action::Open) => vec![Intent::Close],
+            // A failure makes one wonder what is wrong.
+            Some(Action::Doctor) => vec![Intent::Close, Intent::Do(Action::Doctor)],
+            _ => Vec::new(),
+        }
+    }
+
+    fn footer(&self) -> Vec<(String, &'static str)> {
+        vec![("H".into(), "what is wrong"), ("j k".into(), "scroll"), ("esc".into(), "close")]
+    }
+
+    fn draw(&self, buf: &mut Buffer, body: Rect, look: &Look<'_>) {
+        let room = Self::room(body.width);
+        let (rows, page) = (self.rows(look, room), page((body.width, body.height)));
+        let top = self.scroll.top(rows.len(), page);
+        let remark = match place(top, rows.len(), page) {
+            all if all.is_empty() => "newest first".to_owned(),
+            part => format!("newest first · {part}"),
+        };
+        let inner = sheet(buf, body, (room, u16::try_from(rows.len()).unwrap_or(200)), "Messages", &remark, look);
         for (y, (time, text, tone)) in (inner.y..inner.bottom()).zip(rows.iter().skip(top)) {
             put(buf, inner.x, y, time, 8, look.style(Tone::Dim));
             put(buf, inner.x + 10, y, text, inner.width.saturating_sub(10), look.style(*tone));

@@ -3,6 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::scroll::{Scroll, page, place};
 use super::{Intent, Look, Overlay, sheet};
 use crate::model::{Again, Command, JobId};
 use crate::protocol::{Action, Area, Chord, Effect, HandOver, Key, Program, Text};
@@ -16,7 +17,7 @@ pub(in crate::app) struct Script {
     text: String,
     /// Where each line begins and ends.
     lines: Vec<(usize, usize)>,
-    top: usize,
+    scroll: Scroll,
     /// The file that it shall be saved to, while that is typed.
     saving: Option<Field>,
 }
@@ -36,7 +37,7 @@ impl Script {
         if lines.last().is_some_and(|(from, to)| from == to) {
             lines.pop();
         }
-        Self { title: format!("Script of job {job} · {name}"), name, text, lines, top: 0, saving: None }
+        Self { title: format!("Script of job {job} · {name}"), name, text, lines, scroll: Scroll::default(), saving: None }
     }
 
     fn typed(&mut self, mut field: Field, chord: Chord) -> Vec<Intent> {
@@ -69,15 +70,13 @@ impl Overlay for Script {
         if let Some(field) = self.saving.take() {
             return self.typed(field, chord);
         }
-        let last = self.lines.len().saturating_sub(1);
+        if let Some(action) = action
+            && self.scroll.act(action, self.lines.len(), page(look.body()))
+        {
+            return Vec::new();
+        }
         match action {
             Some(Action::Back | Action::Open | Action::Quit) => return vec![Intent::Close],
-            Some(Action::Down) => self.top += 1,
-            Some(Action::Up) => self.top = self.top.saturating_sub(1),
-            Some(Action::PageDown | Action::HalfDown) => self.top += 10,
-            Some(Action::PageUp | Action::HalfUp) => self.top = self.top.saturating_sub(10),
-            Some(Action::Top) => self.top = 0,
-            Some(Action::Bottom) => self.top = last,
             Some(Action::Copy) => return vec![Intent::Effect(Effect::Copy(self.text.clone()))],
             // The keys of sorting have nothing to sort here.
             Some(Action::Sort) => self.saving = Some(Field::new(format!("{}/{}", look.folder.trim_end_matches('/'), self.name))),
@@ -87,7 +86,6 @@ impl Overlay for Script {
             }
             _ => {}
         }
-        self.top = self.top.min(last);
         Vec::new()
     }
 
@@ -105,13 +103,16 @@ impl Overlay for Script {
     }
 
     fn draw(&self, buf: &mut Buffer, body: Rect, look: &Look<'_>) {
-        let room =
-            (body.width.saturating_sub(8).min(110), u16::try_from(self.lines.len()).unwrap_or(u16::MAX).clamp(3, body.height.max(4) - 3));
-        let remark = format!("{} lines", self.lines.len());
+        let room = (body.width.saturating_sub(8).min(110), u16::try_from(self.lines.len()).unwrap_or(u16::MAX - 2).max(3));
+        let seen = page((body.width, body.height));
+        let top = self.scroll.top(self.lines.len(), seen);
+        let remark = match place(top, self.lines.len(), seen) {
+            all if all.is_empty() => format!("{} lines", self.lines.len()),
+            part => part,
+        };
         let inner = sheet(buf, body, room, &self.title, &remark, look);
         let foot = u16::from(self.saving.is_some());
         let list = Rect { height: inner.height.saturating_sub(foot), ..inner };
-        let top = self.top.min(self.lines.len().saturating_sub(usize::from(list.height)));
         let digits = self.lines.len().to_string().len();
         for (i, (y, (from, to))) in (list.y..list.bottom()).zip(self.lines.iter().skip(top)).enumerate() {
             let text = self.text[*from..*to].trim_end_matches('\r').replace('\t', "    ");

@@ -33,7 +33,12 @@ impl Scroll {
     }
 }
 
-/// `3-20 of 45`, where not all is seen.
+/// Lines of a sheet's text that a screen with so many rows has room for.
+pub(super) fn page(body: (u16, u16)) -> usize {
+    usize::from(body.1.saturating_sub(2))
+}
+
+/// `3–20 of 45`, where not all is seen.
 pub(super) fn place(top: usize, lines: usize, height: usize) -> String {
-    if lines <= height { String::new() } else { format!("{}-{} of {lines}", top + 1, (top + height).min(lines)) }
+    if lines <= height { String::new() } else { format!("{}–{} of {lines}", top + 1, (top + height).min(lines)) }
 }
