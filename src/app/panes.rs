@@ -15,7 +15,7 @@ pub(super) use state::{cluster_sign, job_tone};
 use jiff::tz::TimeZone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
+use ratatui::style::{Color, Style};
 
 use super::costs::Costs;
 use super::news::Watch;
@@ -142,7 +142,17 @@ fn waiting(look: &Look<'_>, cluster: &ClusterId) -> &'static str {
 
 /// Paints the row under the cursor.
 pub(super) fn select(buf: &mut Buffer, area: Rect, y: u16, look: &Look<'_>, focused: bool) {
-    buf.set_style(Rect { y, height: 1, ..area }, look.theme.selected(focused));
+    let row = Rect { y, height: 1, ..area }.intersection(buf.area);
+    if focused {
+        // Turned round, every colour of the text would be a patch of its own in the bar; what has a ground of its own keeps it.
+        for x in row.left()..row.right() {
+            let cell = &mut buf[(x, y)];
+            if cell.bg == Color::Reset {
+                cell.fg = Color::Reset;
+            }
+        }
+    }
+    buf.set_style(row, look.theme.selected(focused));
 }
 
 #[cfg(test)]

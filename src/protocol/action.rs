@@ -117,6 +117,7 @@ actions! {
     HeadPower, "head_node", Clusters, [c('h')], "head node", "Reboot, stop or start the head node, after a question.";
     StackEvents, "stack", Clusters, [c('e')], "stack", "Show what happens to the cluster's stack, and why it failed.";
     DeleteCluster, "delete_cluster", Clusters, [c('D')], "delete", "Delete the cluster, after its name was typed.";
+    Doctor, "doctor", Clusters, [c('H')], "doctor", "Check all that must be in order to reach the cluster, and say what to do.";
     Everyone, "everyone", Jobs, [c('a')], "all/mine", "Show everybody's jobs, or only mine.";
     Cancel, "cancel", Jobs, [c('c')], "cancel", "Cancel the job, after a question.";
     Fetch, "fetch", Jobs, [c('f')], "fetch", "Bring the job's files here.";
@@ -145,7 +146,6 @@ actions! {
     WatchJob, "watch_job", Jobs, [c('W')], "watch", "Tell when this job starts and ends, whoever's it is; or do not.";
     Columns, "columns", Jobs, [c('K')], "columns", "Choose the columns, their order and their width.";
     OtherOutput, "other_output", Jobs, [c('o')], "stderr", "Change between standard output and standard error.";
-    Doctor, "doctor", Clusters, [c('H')], "doctor", "Check all that must be in order to reach the cluster, and say what to do.";
     MarkNode, "mark_node", Nodes, [c(' ')], "mark", "Mark the node, or unmark it. What is done next is done to all marked nodes.";
     MarkNodes, "mark_nodes", Nodes, [c('*')], "mark all", "Mark all nodes that are shown, or none.";
     Drain, "drain", Nodes, [c('d')], "drain", "Give the node no new jobs, for a reason.";
