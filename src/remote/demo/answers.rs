@@ -184,13 +184,26 @@ fn array_of(job: &SimJob, array: &mut String, task: &mut String) {
     }
 }
 
+/// The nodes as Slurm lists them: `gpu-dy-p4d-[3-4,7]`.
 fn places_of(world: &World, job: &SimJob, out: &mut String) {
     out.clear();
-    for (i, n) in world.places.get(&job.id).into_iter().flatten().enumerate() {
-        if i > 0 {
-            out.push(',');
+    let mut nodes: Vec<_> = world.places.get(&job.id).into_iter().flatten().map(|n| &world.nodes[*n]).collect();
+    nodes.sort_by_key(|node| (node.queue, !node.fixed, node.number));
+    for alike in nodes.chunk_by(|a, b| (a.queue, a.fixed) == (b.queue, b.fixed)) {
+        let comma = if out.is_empty() { "" } else { "," };
+        if let [node] = alike {
+            let _ = write!(out, "{comma}{}", node.name());
+            continue;
         }
-        out.push_str(&world.nodes[*n].name());
+        let _ = write!(out, "{comma}{}[", alike[0].stem());
+        for (i, run) in alike.chunk_by(|a, b| a.number + 1 == b.number).enumerate() {
+            let comma = if i == 0 { "" } else { "," };
+            let _ = match run {
+                [node] => write!(out, "{comma}{}", node.number),
+                run => write!(out, "{comma}{}-{}", run[0].number, run[run.len() - 1].number),
+            };
+        }
+        out.push(']');
     }
 }
 

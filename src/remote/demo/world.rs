@@ -83,8 +83,13 @@ pub(super) struct SimNode {
 
 impl SimNode {
     pub(super) fn name(&self) -> String {
+        format!("{}{}", self.stem(), self.number)
+    }
+
+    /// What its name has before the number.
+    pub(super) fn stem(&self) -> String {
         let (queue, resource, ..) = QUEUES[self.queue];
-        format!("{queue}-{}-{resource}-{}", if self.fixed { "st" } else { "dy" }, self.number)
+        format!("{queue}-{}-{resource}-", if self.fixed { "st" } else { "dy" })
     }
 }
 
