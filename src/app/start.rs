@@ -101,12 +101,16 @@ impl App {
         intents
     }
 
-    /// ssh wants an answer: its question is shown once.
+    /// ssh wants an answer, or had it from somebody else: either is shown once.
     pub(super) fn asked_by_ssh(&self, cluster: &ClusterId, link: &Link) -> Vec<Intent> {
-        let Link::Asking(prompt) = link else { return Vec::new() };
         if self.store.link(cluster) == Some(link) {
             return Vec::new();
         }
+        if let Link::Trusted(words) = link {
+            let hint = "Nobody had to be asked; ssh knows it from now on.".to_owned();
+            return vec![Intent::Note(Notice { tone: Tone::Good, text: words.clone(), hint })];
+        }
+        let Link::Asking(prompt) = link else { return Vec::new() };
         debug_assert!(matches!(Query::Link(cluster.clone()), Query::Link(_)));
         vec![Intent::Open(Box::new(PromptForm::new(cluster.clone(), prompt.clone())))]
     }
