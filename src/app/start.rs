@@ -102,7 +102,11 @@ impl App {
     }
 
     /// ssh wants an answer, or had it from somebody else: either is shown once.
-    pub(super) fn asked_by_ssh(&self, cluster: &ClusterId, link: &Link) -> Vec<Intent> {
+    pub(super) fn asked_by_ssh(&mut self, cluster: &ClusterId, link: &Link) -> Vec<Intent> {
+        if !matches!(link, Link::Asking(_)) {
+            // Nobody waits for an answer any more.
+            self.overlays.retain(|overlay| overlay.asks().is_none_or(|(whose, _)| whose != cluster));
+        }
         if self.store.link(cluster) == Some(link) {
             return Vec::new();
         }
@@ -111,6 +115,9 @@ impl App {
             return vec![Intent::Note(Notice { tone: Tone::Good, text: words.clone(), hint })];
         }
         let Link::Asking(prompt) = link else { return Vec::new() };
+        if self.overlays.iter().any(|overlay| overlay.asks() == Some((cluster, prompt.id))) {
+            return Vec::new();
+        }
         debug_assert!(matches!(Query::Link(cluster.clone()), Query::Link(_)));
         vec![Intent::Open(Box::new(PromptForm::new(cluster.clone(), prompt.clone())))]
     }

@@ -2,7 +2,7 @@
 //!
 //! Nothing that is typed is kept, logged, or seen by any process but ssh's own askpass.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsStr;
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream as Caller;
@@ -74,7 +74,7 @@ pub(super) struct Questions {
 #[derive(Default)]
 struct Open {
     last_id: u64,
-    waiting: HashMap<u64, oneshot::Sender<Option<String>>>,
+    waiting: BTreeMap<u64, (Prompt, oneshot::Sender<Option<String>>)>,
     comparisons: u32,
 }
 
@@ -96,7 +96,7 @@ impl Questions {
 
     /// Passes the user's answer on; an unknown number is ignored, for its question may be gone.
     pub(super) fn reply(&self, prompt: u64, text: Option<String>) {
-        if let Some(waiting) = self.lock().waiting.remove(&prompt) {
+        if let Some((_, waiting)) = self.lock().waiting.remove(&prompt) {
             let _ = waiting.send(text);
         }
     }
@@ -175,7 +175,7 @@ impl Questions {
         let mut open = self.lock();
         open.last_id += 1;
         let prompt = Prompt { id: open.last_id, text, secret };
-        open.waiting.insert(prompt.id, sender);
+        open.waiting.insert(prompt.id, (prompt.clone(), sender));
         drop(open);
         let before = self.link.send_replace(Link::Asking(prompt.clone()));
         let before = if matches!(before, Link::Up { .. }) { before } else { Link::Connecting };
@@ -247,11 +247,15 @@ impl Question<'_> {
 
 impl Drop for Question<'_> {
     fn drop(&mut self) {
-        self.questions.lock().waiting.remove(&self.prompt.id);
+        let mut open = self.questions.lock();
+        open.waiting.remove(&self.prompt.id);
+        // Another one may wait below, such as for a security key to be touched.
+        let other = open.waiting.last_key_value().map(|(_, (prompt, _))| prompt.clone());
+        drop(open);
         self.questions.link.send_if_modified(|link| {
             let is_ours = matches!(link, Link::Asking(prompt) if prompt.id == self.prompt.id);
             if is_ours {
-                *link = self.before.clone();
+                *link = other.clone().map_or_else(|| self.before.clone(), Link::Asking);
             }
             is_ours
         });

@@ -64,10 +64,11 @@ impl Trust {
         }
         let (name, key) = (voucher.name(), &shown.key);
         match verdict {
-            Verdict::Same(_) => Opinion::Right {
-                fingerprint: key.fingerprint.clone(),
-                words: format!("The host key of {} is the one in {name}.", self.to.name),
-            },
+            Verdict::Same(_) => {
+                // The last part of an identifier is what people call it.
+                let called = self.to.name.rsplit('/').next().unwrap_or_default();
+                Opinion::Right { fingerprint: key.fingerprint.clone(), words: format!("The host key of {called} is the one in {name}.") }
+            }
             Verdict::Other(told) => Opinion::Wrong(self.wrong(&name, key, &told)),
             Verdict::Unknown(why) => Opinion::Unknown(why),
         }
