@@ -24,8 +24,7 @@ impl App {
         if is_asked && self.typed_at.is_some_and(|at| self.clock.since_start.saturating_sub(at) < WORD) {
             return self.typed_on(chord);
         }
-        let is_text = self.overlays.last().map_or(self.typing.is_some(), |overlay| overlay.areas().is_empty());
-        self.typed_at = (is_text && !is_asked).then_some(self.clock.since_start);
+        self.typed_at = (!is_asked && self.takes_text()).then_some(self.clock.since_start);
         if let Some(mut overlay) = self.overlays.pop() {
             let (areas, leaves) = (overlay.areas(), chord.key == Key::Esc || chord.key == Key::Char('c') && chord.ctrl);
             let intents = if areas.is_empty() && leaves {
@@ -45,6 +44,11 @@ impl App {
         }
     }
 
+    /// Whether keys are letters of a text where they go now.
+    fn takes_text(&self) -> bool {
+        self.overlays.last().map_or(self.typing.is_some(), |overlay| overlay.areas().is_empty())
+    }
+
     /// ssh asks something over a word that is being typed: the rest of the word goes where it was begun, and no part of it to ssh.
     fn typed_on(&mut self, chord: Chord) -> Vec<Intent> {
         // What is hidden by the question is neither sent nor left.
@@ -52,7 +56,7 @@ impl App {
             return Vec::new();
         }
         let question = self.overlays.pop();
-        let intents = self.pressed(chord);
+        let intents = if self.takes_text() { self.pressed(chord) } else { Vec::new() };
         self.overlays.extend(question);
         intents
     }
@@ -387,7 +391,9 @@ impl App {
                     effects.push(Effect::Run(id, command));
                 }
                 Intent::Open(overlay) => {
-                    self.typing = None;
+                    if overlay.asks().is_none() {
+                        self.typing = None;
+                    }
                     self.overlays.push(overlay);
                 }
                 Intent::Close => {

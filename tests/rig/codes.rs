@@ -69,7 +69,7 @@ fn a_password_and_a_code_are_asked_for_one_after_the_other() {
         answer(&term, "Password:", "battery staple");
         answer(&term, "One-time password (OATH)", "000000");
     }
-    term.until("the password or code of user ec2-user was not accepted", SOON);
+    term.until("Permission denied (keyboard-interactive)", SOON);
 }
 
 #[test]
