@@ -89,11 +89,11 @@ impl World {
         self.program.open(&["--cluster", "demo"])
     }
 
-    /// State and words of the doctor's line about the host key.
-    fn doctor(&self) -> (String, String) {
+    /// State and words of one of the doctor's lines.
+    fn doctor(&self, check: &str) -> (String, String) {
         let Output { stdout, .. } = self.program.command(&["--json", "doctor", "demo"]).output().unwrap();
         let all: Vec<Value> = serde_json::from_slice(&stdout).unwrap();
-        let line = all.iter().find(|finding| finding["check"] == "host key").unwrap();
+        let line = all.iter().find(|finding| finding["check"] == check).unwrap();
         let text = |key: &str| line[key].as_str().unwrap().to_owned();
         (text("state"), format!("{} {}", text("what"), text("hint")))
     }
@@ -246,18 +246,21 @@ fn a_changed_key_stays_refused_whatever_the_console_says_of_it() {
 fn the_doctor_compares_what_ssh_knows() {
     let Some(world) = World::new() else { return };
     let (real, (other, public)) = (world.real(), world.other());
-    let (state, words) = world.doctor();
+    let (state, words) = world.doctor("host key");
     assert!(state == "unknown" && words.contains("not known yet") && words.contains("no host keys (yet)"), "{words}");
+    // ssh asks, and the doctor waits for nobody: that is said.
+    let (state, words) = world.doctor("head node");
+    assert!(state == "unknown" && words.contains("ssh asks: Not compared") && words.contains(&real), "{words}");
     world.console(&json!({"text": console(&real)}));
-    let (state, words) = world.doctor();
+    let (state, words) = world.doctor("host key");
     assert!(state == "unknown" && words.contains("compared at the first connection") && words.contains(&real), "{words}");
     // By its own connection the doctor has made it known.
-    let (state, words) = world.doctor();
+    let (state, words) = world.doctor("host key");
     assert!(state == "ok" && words.contains(&format!("which matches EC2's console output of {}", world.instance())), "{words}");
     fs::write(world.program.path("known"), format!("rig {public}")).unwrap();
-    let (state, words) = world.doctor();
+    let (state, words) = world.doctor("host key");
     assert!(state == "not_ok" && words.contains(&real) && words.contains(&other), "{words}");
     world.console(&json!({"text": ""}));
-    let (state, words) = world.doctor();
+    let (state, words) = world.doctor("host key");
     assert!(state == "ok" && words.contains("Not compared") && words.contains(&other), "{words}");
 }

@@ -2,9 +2,12 @@
 //!
 //! Nothing that is typed is kept, logged, or seen by any process but ssh's own askpass.
 
+mod compared;
+
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsStr;
 use std::io::{self, Read, Write};
+use std::ops::ControlFlow;
 use std::os::unix::net::UnixStream as Caller;
 use std::path::Path;
 use std::process::ExitCode;
@@ -18,7 +21,7 @@ use tokio::sync::{oneshot, watch};
 use crate::model::text::clean;
 use crate::model::{Failure, Link, Prompt};
 
-use super::trust::{Opinion, Trust};
+use super::trust::Trust;
 
 /// The environment variable that holds the socket's path, and by being there makes qdeck an askpass.
 pub(super) const SOCKET: &str = "QDECK_ASKPASS";
@@ -129,24 +132,9 @@ impl Questions {
         let secret = !is_host_key && kind.is_empty();
         let mut note = None;
         if is_host_key && let Some(shown) = self.trust.asked(&text) {
-            let comparing = Comparing::new(self);
-            let opinion = tokio::select! {
-                opinion = self.trust.consider(&shown) => opinion,
-                _ = caller.read_u8() => return None,
-            };
-            match opinion {
-                Opinion::Right { fingerprint, words } => {
-                    tracing::info!(fingerprint, "{words}");
-                    comparing.told(words);
-                    let _ = caller.write_all(format!("+{fingerprint}").as_bytes()).await;
-                    return None;
-                }
-                Opinion::Wrong(failure) => return Some(Declined::ByVoucher(failure)),
-                Opinion::Unknown(why) => {
-                    tracing::info!("not compared: {why}");
-                    note = Some(format!("Not compared: {why}."));
-                }
-                Opinion::Elsewhere => {}
+            match self.compared(&shown, &mut caller).await {
+                ControlFlow::Break(declined) => return declined,
+                ControlFlow::Continue(why) => note = why,
             }
         }
         if secret && lock(answered).contains(&text) {
@@ -189,46 +177,6 @@ impl Questions {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// A comparison that goes on as long as this lives.
-struct Comparing<'a>(&'a Questions);
-
-impl<'a> Comparing<'a> {
-    fn new(questions: &'a Questions) -> Self {
-        questions.lock().comparisons += 1;
-        questions.link.send_if_modified(|link| {
-            let is_ours = matches!(link, Link::Connecting);
-            if is_ours {
-                *link = Link::Comparing;
-            }
-            is_ours
-        });
-        Self(questions)
-    }
-
-    fn told(&self, words: String) {
-        self.0.link.send_if_modified(|link| {
-            let is_ours = matches!(link, Link::Comparing);
-            if is_ours {
-                *link = Link::Trusted(words);
-            }
-            is_ours
-        });
-    }
-}
-
-impl Drop for Comparing<'_> {
-    fn drop(&mut self) {
-        self.0.lock().comparisons -= 1;
-        self.0.link.send_if_modified(|link| {
-            let is_ours = matches!(link, Link::Comparing);
-            if is_ours {
-                *link = Link::Connecting;
-            }
-            is_ours
-        });
-    }
 }
 
 /// A question on the screen, which goes away with this value.

@@ -80,8 +80,13 @@ impl Trust {
             "Another machine answers at {}, or the keys were made anew after the first boot: do not log in before you know which. If it is \
              right, accept it once by hand: ssh {}",
             self.to.host(),
-            self.to.shown()
+            self.by_hand()
         ))
+    }
+
+    /// What comes after `ssh` to go there by hand: all of it where the way is not ssh's own.
+    fn by_hand(&self) -> String {
+        if self.to.settings.is_empty() && self.to.config_file.is_none() { self.to.shown() } else { shell_words::join(self.to.words()) }
     }
 
     /// A failure about a changed key, with what the voucher says of the new one.
