@@ -92,6 +92,8 @@ pub struct App {
     overlays: Vec<Box<dyn Overlay>>,
     /// The filter or search that is being typed.
     typing: Option<Field>,
+    /// When the last key was text, and not an answer for ssh.
+    typed_at: Option<Duration>,
     /// The job whose output was last shown by itself, and which of its outputs.
     aimed: Option<JobId>,
     aimed_kind: OutputKind,
@@ -127,6 +129,7 @@ impl App {
             nodes: Nodes::default(),
             overlays: Vec::new(),
             typing: None,
+            typed_at: None,
             aimed: None,
             aimed_kind: OutputKind::Stdout,
             notices: Notices::default(),

@@ -3,6 +3,7 @@
 //! Draws nothing; the exit code is 0 when done, 1 after a failure told on standard error, 2 for wrong usage.
 
 mod ask;
+mod attended;
 mod change;
 mod choose;
 mod cost;

@@ -55,7 +55,7 @@ fn start(arguments: &Arguments) -> Result<ExitCode> {
         Some(verb) => runtime.block_on(async {
             let (world, sources) = world(arguments, &config, None);
             tokio::select! {
-                code = cli::command(arguments, verb, &config, &world, &sources) => code,
+                code = cli::command(arguments, verb, &config, Arc::new(world), &sources) => code,
                 // What was started elsewhere goes on; what is half fetched can be resumed.
                 _ = tokio::signal::ctrl_c() => ExitCode::from(130),
             }

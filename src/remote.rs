@@ -27,6 +27,7 @@ pub mod scheduler;
 pub mod ssh;
 mod store;
 pub mod tail;
+pub mod voucher;
 
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;

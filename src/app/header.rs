@@ -86,7 +86,8 @@ impl App {
         let link = self.store.link(self.active.as_ref()?)?;
         let (word, tone) = match link {
             Link::Local => return None,
-            Link::Connecting => ("◐ connecting".to_owned(), Tone::Works),
+            Link::Connecting | Link::Trusted(_) => ("◐ connecting".to_owned(), Tone::Works),
+            Link::Comparing => ("◐ comparing the host key".to_owned(), Tone::Works),
             Link::Asking(_) => ("? asks".to_owned(), Tone::Waits),
             // Rounded, because a figure that trembles draws the eye and costs bytes on the slow links it speaks of.
             Link::Up { rtt } => (rtt.map_or_else(|| "●".into(), |rtt| format!("● {}", latency(rtt.as_millis()))), Tone::Good),

@@ -1,5 +1,7 @@
 //! Keys, pastes and clicks: to the overlay on top, to the line that is being typed, to the pane that has the focus.
 
+use std::time::Duration;
+
 use super::App;
 use super::intent::{Intent, LogWish};
 use super::layout::Pane;
@@ -13,8 +15,16 @@ use crate::model::{Answer, ClusterKind, Command, Door, JobId, LogSource, OutputK
 use crate::protocol::{Action, Area, Chord, Effect, Key, Mouse};
 use crate::ui::Field;
 
+/// Letters of one word follow each other within this time.
+const WORD: Duration = Duration::from_millis(800);
+
 impl App {
     pub(super) fn pressed(&mut self, chord: Chord) -> Vec<Intent> {
+        let is_asked = self.overlays.last().is_some_and(|overlay| overlay.asks().is_some());
+        if is_asked && self.typed_at.is_some_and(|at| self.clock.since_start.saturating_sub(at) < WORD) {
+            return self.typed_on(chord);
+        }
+        self.typed_at = (!is_asked && self.takes_text()).then_some(self.clock.since_start);
         if let Some(mut overlay) = self.overlays.pop() {
             let (areas, leaves) = (overlay.areas(), chord.key == Key::Esc || chord.key == Key::Char('c') && chord.ctrl);
             let intents = if areas.is_empty() && leaves {
@@ -32,6 +42,23 @@ impl App {
             Some(action) => self.act(action),
             None => Vec::new(),
         }
+    }
+
+    /// Whether keys are letters of a text where they go now.
+    fn takes_text(&self) -> bool {
+        self.overlays.last().map_or(self.typing.is_some(), |overlay| overlay.areas().is_empty())
+    }
+
+    /// ssh asks something over a word that is being typed: the rest of the word goes where it was begun, and no part of it to ssh.
+    fn typed_on(&mut self, chord: Chord) -> Vec<Intent> {
+        // What is hidden by the question is neither sent nor left.
+        if chord.ctrl || chord.alt || !matches!(chord.key, Key::Char(_) | Key::Backspace) {
+            return Vec::new();
+        }
+        let question = self.overlays.pop();
+        let intents = if self.takes_text() { self.pressed(chord) } else { Vec::new() };
+        self.overlays.extend(question);
+        intents
     }
 
     fn area(&self) -> Area {
@@ -364,7 +391,9 @@ impl App {
                     effects.push(Effect::Run(id, command));
                 }
                 Intent::Open(overlay) => {
-                    self.typing = None;
+                    if overlay.asks().is_none() {
+                        self.typing = None;
+                    }
                     self.overlays.push(overlay);
                 }
                 Intent::Close => {

@@ -74,7 +74,7 @@ use ratatui::widgets::{Clear, Widget};
 
 use super::intent::Intent;
 use super::panes::Look;
-use crate::model::{Answer, Cadence, Failure, Query};
+use crate::model::{Answer, Cadence, ClusterId, Failure, Query};
 use crate::protocol::{Action, Area, Chord};
 use crate::ui::{Tone, frame, put, width};
 
@@ -107,6 +107,11 @@ pub(super) trait Overlay: std::fmt::Debug + Send {
 
     /// A program that it gave the terminal to has ended; text that was to be edited is as the user left it.
     fn handed_back(&mut self, _text: String) {}
+
+    /// The question of ssh's that it shows.
+    fn asks(&self) -> Option<(&ClusterId, u64)> {
+        None
+    }
 
     /// What it needs to know.
     fn wants(&self) -> Vec<(Query, Cadence)> {

@@ -133,7 +133,8 @@ pub(super) fn trouble(buf: &mut Buffer, area: Rect, failure: &Failure, look: &Lo
 /// What to say while the first answer is on its way.
 fn waiting(look: &Look<'_>, cluster: &ClusterId) -> &'static str {
     match look.store.link(cluster) {
-        Some(crate::model::Link::Connecting) => "Connecting …",
+        Some(crate::model::Link::Connecting | crate::model::Link::Trusted(_)) => "Connecting …",
+        Some(crate::model::Link::Comparing) => "Comparing the host key with EC2's console output …",
         Some(crate::model::Link::Asking(_)) => "ssh asks for an answer.",
         _ if look.paused => "Paused. p goes on.",
         _ => "Asking …",

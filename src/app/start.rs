@@ -101,10 +101,21 @@ impl App {
         intents
     }
 
-    /// ssh wants an answer: its question is shown once.
-    pub(super) fn asked_by_ssh(&self, cluster: &ClusterId, link: &Link) -> Vec<Intent> {
-        let Link::Asking(prompt) = link else { return Vec::new() };
+    /// ssh wants an answer, or had it from somebody else: either is shown once.
+    pub(super) fn asked_by_ssh(&mut self, cluster: &ClusterId, link: &Link) -> Vec<Intent> {
+        if !matches!(link, Link::Asking(_)) {
+            // Nobody waits for an answer any more.
+            self.overlays.retain(|overlay| overlay.asks().is_none_or(|(whose, _)| whose != cluster));
+        }
         if self.store.link(cluster) == Some(link) {
+            return Vec::new();
+        }
+        if let Link::Trusted(words) = link {
+            let hint = "Nobody had to be asked; ssh knows it from now on.".to_owned();
+            return vec![Intent::Note(Notice { tone: Tone::Good, text: words.clone(), hint })];
+        }
+        let Link::Asking(prompt) = link else { return Vec::new() };
+        if self.overlays.iter().any(|overlay| overlay.asks() == Some((cluster, prompt.id))) {
             return Vec::new();
         }
         debug_assert!(matches!(Query::Link(cluster.clone()), Query::Link(_)));

@@ -2,9 +2,11 @@
 
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::attended::attended;
 use super::{Arguments, ConfigVerb, Verb, change, choose, cost, doctor, init, job, lifecycle, logs, print, run, shared};
 use crate::config::Config;
 use crate::model::{
@@ -16,8 +18,13 @@ use crate::protocol::action::ROWS;
 use crate::remote::Remote;
 
 /// Carries out a subcommand that is not the application itself.
-pub async fn command(arguments: &Arguments, verb: &Verb, config: &Config, remote: &dyn Remote, sources: &[Source]) -> ExitCode {
-    match carry_out(arguments, verb, config, remote, sources).await {
+pub async fn command(arguments: &Arguments, verb: &Verb, config: &Config, remote: Arc<dyn Remote>, sources: &[Source]) -> ExitCode {
+    let (remote, questions) = attended(remote);
+    let done = tokio::select! {
+        done = carry_out(arguments, verb, config, &remote, sources) => done,
+        never = questions => match never {},
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever closed our standard output has what it wanted.
         Err(failure) if failure.kind == FailureKind::Stopped && failure.place == "standard output" => ExitCode::SUCCESS,

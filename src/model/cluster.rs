@@ -153,6 +153,10 @@ pub enum Link {
     Local,
     /// On its way, for the first time or again.
     Connecting,
+    /// On its way; ssh does not know the host key, which is being compared with what EC2 tells of it.
+    Comparing,
+    /// On its way; the host key is the one that EC2 tells, in these words.
+    Trusted(String),
     /// ssh waits for an answer from the user.
     Asking(Prompt),
     /// Up, with the last measured round-trip time once there is one.

@@ -2,6 +2,7 @@
 
 mod client;
 mod clusters;
+mod console;
 mod doctor;
 mod events;
 mod first;
@@ -27,6 +28,7 @@ use super::alerts::Told;
 use super::doctor::Check;
 use super::join::Instance;
 use super::part::Found;
+use super::voucher::HostKey;
 use crate::model::{
     Answer, Cluster, Failure, Ground, KeyPair, LogEvent, LogGroup, LogStart, LogStream, Machine, Power, Purchase, Receipt, StackEvent,
 };
@@ -160,6 +162,11 @@ impl Aws {
     /// Makes a key pair and keeps its private half, or imports a public key.
     pub async fn make_key(&self, key: &KeyPair) -> Result<Receipt, Failure> {
         first::make_key(&self.clients(key.profile.as_deref(), Some(&key.region)).await?, key).await
+    }
+
+    /// The host keys that an instance printed to its console; none where EC2 has none, or not yet.
+    pub async fn host_keys(&self, profile: Option<&str>, region: Option<&str>, instance: &str) -> Result<Vec<HostKey>, Failure> {
+        console::host_keys(&self.clients(profile, region).await?, instance).await
     }
 
     /// What must be in order for an account and region to be used.

@@ -72,6 +72,8 @@ impl Live {
         #[cfg(feature = "aws")]
         aws.let_tail(config.logs.live_tail == crate::config::LiveTail::Always);
         let directory = Directory::new(config, here.clone(), Runner::default_dir());
+        #[cfg(feature = "aws")]
+        let directory = directory.beside(aws.clone());
         let record = Arc::new(Record::at(Record::default_path()));
         Self {
             inner: Arc::new(Inner {

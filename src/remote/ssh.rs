@@ -10,6 +10,7 @@ mod files;
 mod live;
 mod master;
 mod rsync;
+mod trust;
 mod verdict;
 
 use std::ffi::OsString;
@@ -29,6 +30,7 @@ use super::part::{self, Found, Part, Window};
 use super::pattern::extended;
 use super::probe::PRELUDE;
 use super::tail::{Opened, tail};
+use super::voucher::Voucher;
 use connection::Connection;
 
 /// A part of a file is a moment's work.
@@ -112,7 +114,12 @@ pub struct SshHost {
 impl SshHost {
     /// The head node of cluster `id`. Nothing is connected yet.
     pub fn new(id: ClusterId, to: Destination) -> Self {
-        Self { id, connection: Arc::new(Connection::new(to)), opened: Opened::default() }
+        Self::vouched(id, to, None)
+    }
+
+    /// The same with somebody who knows its host keys: an unknown one is compared before the user is asked.
+    pub fn vouched(id: ClusterId, to: Destination, voucher: Option<Arc<dyn Voucher>>) -> Self {
+        Self { id, connection: Arc::new(Connection::new(to, voucher)), opened: Opened::default() }
     }
 }
 

@@ -164,6 +164,53 @@ fn what_ssh_asks_is_shown_once_and_answered() {
 }
 
 #[test]
+fn a_question_that_ssh_takes_back_is_closed() {
+    let mut stage = Stage::new(140, 40);
+    stage.clusters();
+    let asking = |id| Link::Asking(Prompt { id, text: format!("(me@prod) Code {id}:"), secret: true });
+    stage.answer(Query::Link(prod()), Ok(Answer::Link(asking(7))));
+    let failure = Failure::new(FailureKind::Unreachable, "prod", "Connection closed");
+    stage.answer(Query::Link(prod()), Ok(Answer::Link(Link::Down { failure, retry_in: None })));
+    assert!(!stage.screen(140, 40).contains("Code 7"));
+    stage.answer(Query::Link(prod()), Ok(Answer::Link(asking(8))));
+    assert!(stage.screen(140, 40).contains("Code 8"));
+    stage.keys("esc");
+    assert!(matches!(stage.effects.last(), Some(Effect::Run(_, Command::Reply { prompt: 8, text: None, .. }))));
+}
+
+#[test]
+fn a_question_over_a_word_that_is_typed_takes_no_part_of_it() {
+    let mut stage = Stage::new(140, 40);
+    stage.full();
+    stage.keys("/ t r a");
+    let asking = Link::Asking(Prompt { id: 7, text: "(me@prod) Password:".into(), secret: true });
+    stage.answer(Query::Link(prod()), Ok(Answer::Link(asking)));
+    stage.keys("i n enter");
+    let screen = stage.screen(140, 40);
+    assert!(screen.contains("Password:") && !screen.contains('•'), "{screen}");
+    assert!(!stage.effects.iter().any(|effect| matches!(effect, Effect::Run(_, Command::Reply { .. }))));
+    stage.wait(1);
+    stage.text("s3cret");
+    assert!(stage.screen(140, 40).contains("••••••"));
+    stage.keys("enter");
+    assert!(matches!(stage.effects.last(), Some(Effect::Run(_, Command::Reply { prompt: 7, text: Some(t), .. })) if t == "s3cret"));
+    let screen = stage.screen(140, 40);
+    assert!(screen.contains("train-resnet") && screen.contains("1 of 3"), "the word is whole: {screen}");
+}
+
+#[test]
+fn a_host_key_that_is_vouched_for_is_told_and_asks_nothing() {
+    let mut stage = Stage::new(140, 40);
+    stage.clusters();
+    stage.answer(Query::Link(prod()), Ok(Answer::Link(Link::Comparing)));
+    assert!(stage.screen(140, 40).contains("comparing the host key"));
+    stage.answer(Query::Link(prod()), Ok(Answer::Link(Link::Trusted("The host key of prod is the one in the output.".into()))));
+    stage.answer(Query::Link(prod()), Ok(Answer::Link(Link::Trusted("The host key of prod is the one in the output.".into()))));
+    let screen = stage.screen(140, 40);
+    assert!(screen.contains("✓ The host key of prod is the one in the output.") && screen.contains("◐ connecting"), "{screen}");
+}
+
+#[test]
 fn filters_and_searches_work_while_they_are_typed() {
     let mut stage = Stage::new(140, 40);
     stage.full();

@@ -30,6 +30,7 @@ export PATH
 HEAD_ADDR=127.0.10.14
 LOGIN_ADDR=127.0.10.15
 TORQUE_ADDR=127.0.10.16 # the head node as one that has the Torque wrappers on its PATH
+CODES_ADDR=127.0.10.17  # the head node as one that asks for a password and a one-time code
 STATIC="compute-st-c5large-1 compute-st-c5large-2 gpu-st-p4d-1"
 CLOUD="compute-dy-c5large-1 compute-dy-c5large-2 compute-dy-c5large-3 compute-dy-c5large-4 gpu-dy-p4d-1 gpu-dy-p4d-2"
 addr_of() { # NODE

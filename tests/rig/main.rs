@@ -14,6 +14,7 @@ mod support;
 mod arrays;
 #[cfg(feature = "aws")]
 mod clusters;
+mod codes;
 #[cfg(feature = "aws")]
 mod cost;
 mod doctor;
@@ -36,4 +37,6 @@ mod smoke;
 mod story;
 mod term_check;
 mod terminal;
+#[cfg(feature = "aws")]
+mod trust;
 mod verbs;

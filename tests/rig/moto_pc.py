@@ -15,6 +15,7 @@ What it adds to moto:
       /stack, /event, /fleet                  see moto_stacks.py
       /fault                                  see moto_faults.py
       /price, /status, /spot                  see moto_costs.py
+      /console                                see moto_console.py
       /live-tail {"deny": true}               StartLiveTail is refused, until {"deny": false}
                  {"sample": N}                a second with more than N events is sampled (AWS: 500)
                  {"end": true}                sessions that are open end as after three hours
@@ -43,6 +44,7 @@ from moto.backends import get_backend
 from moto.logs.utils import EventMessageFilter
 from moto.moto_api._internal import mock_random
 
+import moto_console
 import moto_costs
 import moto_faults
 import moto_stacks
@@ -197,6 +199,8 @@ def control(path, body):
         return moto_stacks.control(path, {"region": SEED["region"], **d})
     if path in ("/price", "/status"):
         return moto_costs.control(path, d)
+    if path == "/console":
+        return moto_console.control(d)
     ec2 = backend("ec2", d.get("region"))
     if path == "/instance":
         instance = ec2.get_instance(d["id"])
@@ -340,6 +344,8 @@ class App(moto.server.DomainDispatcherApplication):
             return moto_costs.spot_prices(start_response, region, form)
         if action == "DescribeInstanceStatus":
             return moto_costs.statuses(start_response, backend("ec2", region), form)
+        if action == "GetConsoleOutput":
+            return moto_console.output(start_response, form)
         return super().__call__(environ, start_response)
 
 

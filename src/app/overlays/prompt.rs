@@ -33,6 +33,10 @@ impl Overlay for PromptForm {
         &[]
     }
 
+    fn asks(&self) -> Option<(&ClusterId, u64)> {
+        Some((&self.cluster, self.prompt.id))
+    }
+
     fn leave(&mut self) -> Vec<Intent> {
         self.reply(None)
     }

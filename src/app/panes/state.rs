@@ -66,7 +66,7 @@ pub(in crate::app) fn cluster_sign(cluster: &Cluster, link: Option<&Link>) -> (&
     match (cluster.kind, link) {
         (ClusterKind::Local, _) => ("●", Tone::Good, "this machine".to_owned()),
         (_, Some(Link::Down { .. })) => ("✗", Tone::Bad, "unreachable".to_owned()),
-        (_, Some(Link::Connecting | Link::Asking(_))) => ("◐", Tone::Works, "connecting".to_owned()),
+        (_, Some(Link::Connecting | Link::Comparing | Link::Trusted(_) | Link::Asking(_))) => ("◐", Tone::Works, "connecting".to_owned()),
         (_, Some(Link::Up { .. } | Link::Local)) => ("●", Tone::Good, "connected".to_owned()),
         (ClusterKind::Host, None) => ("○", Tone::Dim, "ssh".to_owned()),
         (ClusterKind::ParallelCluster, None) => match cluster.head_node.as_ref().and_then(|h| h.state.as_deref()) {

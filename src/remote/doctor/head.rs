@@ -5,8 +5,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::StreamExt;
+
 use super::{Check, Outcome, failed, skew};
-use crate::model::{Failure, Finding, SchedulerKind};
+use crate::model::{Failure, Finding, Link, SchedulerKind};
 use crate::remote::host::Host;
 
 const LIMIT: Duration = Duration::from_secs(9);
@@ -28,7 +30,10 @@ pub(in crate::remote) fn checks(
 ) -> Vec<Check> {
     let head = Check::new("head node", async move {
         let begun = Instant::now();
-        match host.sh(SCRIPT.to_owned(), LIMIT).await {
+        let Ok(said) = tokio::time::timeout(LIMIT, host.sh(SCRIPT.to_owned(), LIMIT)).await else {
+            return asked(host.as_ref()).await.into();
+        };
+        match said {
             Ok(said) => {
                 // Whoever had to connect first does not know how old the date is.
                 let took = i64::try_from(begun.elapsed().as_secs()).unwrap_or(0);
@@ -42,6 +47,20 @@ pub(in crate::remote) fn checks(
         }
     });
     vec![head]
+}
+
+/// Nothing came: ssh may wait for its user, who may not be there.
+async fn asked(host: &dyn Host) -> Finding {
+    let link = tokio::time::timeout(Duration::from_millis(200), host.link().next()).await;
+    match link {
+        Ok(Some(Link::Asking(prompt))) => {
+            let words = prompt.text.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+            Finding::unknown("head node", format!("ssh asks: {words}"))
+                .hint("Answer it in qdeck, or connect once with ssh by hand; then ask again.")
+        }
+        _ => Finding::bad("head node", format!("no answer in {} s", LIMIT.as_secs()))
+            .hint("Is there a network, a VPN, a proxy? The other lines say what could be reached."),
+    }
 }
 
 fn found(kind: Result<Option<SchedulerKind>, Failure>) -> Finding {

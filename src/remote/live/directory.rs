@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, RwLock};
 
+#[cfg(feature = "aws")]
+use futures::future::BoxFuture;
 use tokio::sync::OnceCell;
 
 use super::at_home;
@@ -15,6 +17,16 @@ use crate::remote::host::Host;
 use crate::remote::runner::Runner;
 use crate::remote::scheduler;
 use crate::remote::ssh::{Destination, SshHost};
+#[cfg(feature = "aws")]
+use crate::remote::voucher::HostKey;
+use crate::remote::voucher::Voucher;
+
+/// The way to a cluster's queue, and what it was made for: another destination or another machine there needs another one.
+struct Way {
+    to: Destination,
+    instance: Option<String>,
+    backend: Backend,
+}
 
 /// The directory.
 pub(super) struct Directory {
@@ -22,13 +34,30 @@ pub(super) struct Directory {
     here: Arc<dyn Host>,
     jobs_dir: PathBuf,
     known: RwLock<HashMap<ClusterId, Cluster>>,
-    backends: Mutex<HashMap<ClusterId, (Destination, Backend)>>,
+    backends: Mutex<HashMap<ClusterId, Way>>,
     local: Mutex<Option<Backend>>,
+    #[cfg(feature = "aws")]
+    aws: crate::remote::aws::Aws,
 }
 
 impl Directory {
     pub(super) fn new(config: Config, here: Arc<dyn Host>, jobs_dir: PathBuf) -> Self {
-        Self { config, here, jobs_dir, known: RwLock::default(), backends: Mutex::default(), local: Mutex::default() }
+        Self {
+            #[cfg(feature = "aws")]
+            aws: crate::remote::aws::Aws::new(&config.aws),
+            config,
+            here,
+            jobs_dir,
+            known: RwLock::default(),
+            backends: Mutex::default(),
+            local: Mutex::default(),
+        }
+    }
+
+    #[cfg(feature = "aws")]
+    /// The same with an AWS side that is there already.
+    pub(super) fn beside(self, aws: crate::remote::aws::Aws) -> Self {
+        Self { aws, ..self }
     }
 
     /// Hosts from the configuration, and this machine: with its own batch system if it has one, else with the embedded runner.
@@ -91,15 +120,35 @@ impl Directory {
         let (target, configured) = self.target(id)?;
         let mut backends = self.backends.lock().map_err(|_| Failure::new(FailureKind::Stopped, id.as_str(), "a task died"))?;
         // A head node that was stopped and started has another address: then the old connection is of no use.
-        if let Some((known, backend)) = backends.get(id)
-            && *known == target
+        let instance = self.known(id).and_then(|cluster| cluster.head_node?.instance_id);
+        if let Some(way) = backends.get(id)
+            && way.to == target
+            && way.instance == instance
         {
-            return Ok(backend.clone());
+            return Ok(way.backend.clone());
         }
-        let host = Arc::new(SshHost::new(id.clone(), target.clone()));
+        let host = Arc::new(SshHost::vouched(id.clone(), target.clone(), self.voucher(id)));
         let backend = Backend::Batch { name: id.to_string(), host, scheduler: Arc::new(OnceCell::new()), configured };
-        backends.insert(id.clone(), (target, backend.clone()));
+        backends.insert(id.clone(), Way { to: target, instance, backend: backend.clone() });
         Ok(backend)
+    }
+
+    /// Who vouches for the host keys of a cluster's head node: EC2, where the cluster is of EC2.
+    #[cfg(feature = "aws")]
+    pub(super) fn voucher(&self, id: &ClusterId) -> Option<Arc<dyn Voucher>> {
+        if self.is_host(id) {
+            return None;
+        }
+        let cluster = self.known(id)?;
+        let instance = cluster.head_node?.instance_id?;
+        Some(Arc::new(Console { aws: self.aws.clone(), profile: cluster.profile, region: cluster.region, instance }))
+    }
+
+    /// Who vouches for the host keys of a cluster's head node: nobody without AWS.
+    #[cfg(not(feature = "aws"))]
+    #[expect(clippy::unused_self, reason = "with AWS it is asked")]
+    pub(super) fn voucher(&self, _id: &ClusterId) -> Option<Arc<dyn Voucher>> {
+        None
     }
 
     #[cfg(feature = "aws")]
@@ -152,6 +201,27 @@ impl Directory {
         let address = head.instance_id.clone().filter(|_| entry.via == Some(Via::Ssm)).unwrap_or(address);
         let target = Destination { ssh: address, settings, user: entry.user.clone().or(head.user), key, config_file, ..named };
         Ok((target, cluster.scheduler))
+    }
+}
+
+/// What an instance printed to its console when it was first started.
+#[cfg(feature = "aws")]
+struct Console {
+    aws: crate::remote::aws::Aws,
+    profile: Option<String>,
+    region: Option<String>,
+    instance: String,
+}
+
+#[cfg(feature = "aws")]
+impl Voucher for Console {
+    fn name(&self) -> String {
+        format!("EC2's console output of {}", self.instance)
+    }
+
+    fn keys(&self) -> BoxFuture<'static, Result<Vec<HostKey>, Failure>> {
+        let (aws, profile, region, instance) = (self.aws.clone(), self.profile.clone(), self.region.clone(), self.instance.clone());
+        Box::pin(async move { aws.host_keys(profile.as_deref(), region.as_deref(), &instance).await })
     }
 }
 

@@ -79,7 +79,7 @@ impl Inner {
         }
         if id != ClusterId::local() {
             match self.directory.way(&id) {
-                Ok(to) => then.extend(doctor::of_way(&self.here, &to)),
+                Ok(to) => then.extend(doctor::of_way(&self.here, &to, self.directory.voucher(&id))),
                 Err(failure) => findings.push(failed("head node", &failure)),
             }
         }

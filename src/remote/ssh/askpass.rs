@@ -2,13 +2,16 @@
 //!
 //! Nothing that is typed is kept, logged, or seen by any process but ssh's own askpass.
 
-use std::collections::HashMap;
+mod compared;
+
+use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsStr;
 use std::io::{self, Read, Write};
+use std::ops::ControlFlow;
 use std::os::unix::net::UnixStream as Caller;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -16,7 +19,9 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{oneshot, watch};
 
 use crate::model::text::clean;
-use crate::model::{Link, Prompt};
+use crate::model::{Failure, Link, Prompt};
+
+use super::trust::Trust;
 
 /// The environment variable that holds the socket's path, and by being there makes qdeck an askpass.
 pub(super) const SOCKET: &str = "QDECK_ASKPASS";
@@ -49,50 +54,64 @@ pub(super) fn inquire(socket: &Path, kind: &OsStr, prompt: &OsStr) -> io::Result
     Ok(answer.strip_prefix(b"+").map(|text| String::from_utf8_lossy(text).into_owned()))
 }
 
-/// That the user did not want to answer.
-pub(super) struct Declined {
-    /// The question.
-    pub(super) prompt: Prompt,
-    /// Whether it was about a host key.
-    pub(super) is_host_key: bool,
+/// That a question was not answered as ssh needs it to go on.
+pub(super) enum Declined {
+    /// The user did not want to.
+    ByUser {
+        /// The first of ssh's own words.
+        brief: String,
+        /// Whether it was about a host key.
+        is_host_key: bool,
+    },
+    /// The host key is not the one that is vouched for.
+    ByVoucher(Failure),
 }
 
 /// The questions of one host that wait for their answers.
 pub(super) struct Questions {
     link: watch::Sender<Link>,
+    trust: Trust,
     open: Mutex<Open>,
 }
 
 #[derive(Default)]
 struct Open {
     last_id: u64,
-    waiting: HashMap<u64, oneshot::Sender<Option<String>>>,
+    waiting: BTreeMap<u64, (Prompt, oneshot::Sender<Option<String>>)>,
+    comparisons: u32,
 }
 
 impl Questions {
-    pub(super) fn new(link: watch::Sender<Link>) -> Self {
-        Self { link, open: Mutex::default() }
+    pub(super) fn new(link: watch::Sender<Link>, trust: Trust) -> Self {
+        Self { link, trust, open: Mutex::default() }
     }
 
-    /// Whether a question waits for its answer.
+    /// Who vouches for the host's keys.
+    pub(super) fn trust(&self) -> &Trust {
+        &self.trust
+    }
+
+    /// Whether a question waits for its answer, from whomever.
     pub(super) fn is_any_open(&self) -> bool {
-        !self.lock().waiting.is_empty()
+        let open = self.lock();
+        !open.waiting.is_empty() || open.comparisons > 0
     }
 
     /// Passes the user's answer on; an unknown number is ignored, for its question may be gone.
     pub(super) fn reply(&self, prompt: u64, text: Option<String>) {
-        if let Some(waiting) = self.lock().waiting.remove(&prompt) {
+        if let Some((_, waiting)) = self.lock().waiting.remove(&prompt) {
             let _ = waiting.send(text);
         }
     }
 
     /// Turns every call on the socket into a question, until one is declined.
     pub(super) async fn serve(&self, listener: &UnixListener) -> Declined {
+        let answered = Mutex::default();
         let mut calls = FuturesUnordered::new();
         loop {
             tokio::select! {
                 call = listener.accept() => match call {
-                    Ok((caller, _)) => calls.push(self.attend(caller)),
+                    Ok((caller, _)) => calls.push(self.attend(caller, &answered)),
                     Err(error) => tracing::warn!(%error, "askpass socket"),
                 },
                 Some(declined) = calls.next(), if !calls.is_empty() => {
@@ -104,26 +123,38 @@ impl Questions {
         }
     }
 
-    async fn attend(&self, mut caller: UnixStream) -> Option<Declined> {
+    async fn attend(&self, mut caller: UnixStream, answered: &Mutex<HashSet<String>>) -> Option<Declined> {
         let kind = part(&mut caller).await?;
         let text = part(&mut caller).await?;
         let text = text.lines().map(clean).collect::<Vec<_>>().join("\n");
         let is_host_key = text.contains("(yes/no") || text.contains("'yes'");
         // "none" tells something, such as to touch a security key, and "confirm" wants no more than a yes.
         let secret = !is_host_key && kind.is_empty();
-        let question = self.ask(text, secret);
-        let prompt = question.prompt.clone();
+        let mut note = None;
+        if is_host_key && let Some(shown) = self.trust.asked(&text) {
+            match self.compared(&shown, &mut caller).await {
+                ControlFlow::Break(declined) => return declined,
+                ControlFlow::Continue(why) => note = why,
+            }
+        }
+        if secret && lock(answered).contains(&text) {
+            // ssh says nothing between one attempt and the next.
+            note = Some("Asked again: the last answer may have been wrong.".to_owned());
+        }
+        let brief = text.lines().next().unwrap_or_default().to_owned();
+        let question = self.ask(note.map_or_else(|| text.clone(), |note| format!("{note}\n{text}")), secret);
         let answer = tokio::select! {
             answer = question.answer() => answer,
             // ssh takes its question back, for example because the key was touched.
             _ = caller.read_u8() => return None,
         };
         match answer {
-            Some(text) if kind != "confirm" || !matches!(text.trim(), "n" | "no") => {
-                let _ = caller.write_all(format!("+{text}").as_bytes()).await;
+            Some(reply) if kind != "confirm" || !matches!(reply.trim(), "n" | "no") => {
+                lock(answered).insert(text);
+                let _ = caller.write_all(format!("+{reply}").as_bytes()).await;
                 None
             }
-            Some(_) | None => Some(Declined { prompt, is_host_key }),
+            Some(_) | None => Some(Declined::ByUser { brief, is_host_key }),
         }
     }
 
@@ -132,16 +163,20 @@ impl Questions {
         let mut open = self.lock();
         open.last_id += 1;
         let prompt = Prompt { id: open.last_id, text, secret };
-        open.waiting.insert(prompt.id, sender);
+        open.waiting.insert(prompt.id, (prompt.clone(), sender));
         drop(open);
         let before = self.link.send_replace(Link::Asking(prompt.clone()));
-        let before = if matches!(before, Link::Asking(_)) { Link::Connecting } else { before };
+        let before = if matches!(before, Link::Up { .. }) { before } else { Link::Connecting };
         Question { questions: self, prompt, answer, before }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Open> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Open> {
+        lock(&self.open)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A question on the screen, which goes away with this value.
@@ -160,11 +195,15 @@ impl Question<'_> {
 
 impl Drop for Question<'_> {
     fn drop(&mut self) {
-        self.questions.lock().waiting.remove(&self.prompt.id);
+        let mut open = self.questions.lock();
+        open.waiting.remove(&self.prompt.id);
+        // Another one may wait below, such as for a security key to be touched.
+        let other = open.waiting.last_key_value().map(|(_, (prompt, _))| prompt.clone());
+        drop(open);
         self.questions.link.send_if_modified(|link| {
             let is_ours = matches!(link, Link::Asking(prompt) if prompt.id == self.prompt.id);
             if is_ours {
-                *link = self.before.clone();
+                *link = other.clone().map_or_else(|| self.before.clone(), Link::Asking);
             }
             is_ours
         });
@@ -196,7 +235,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let listener = UnixListener::bind(dir.path().join("ask")).unwrap();
         let (link, seen) = watch::channel(Link::Connecting);
-        let questions = Arc::new(Questions::new(link));
+        let questions = Arc::new(Questions::new(link, Trust::new(super::super::Destination::default(), None)));
         let served = Arc::clone(&questions);
         Desk { questions, seen, dir, declined: tokio::spawn(async move { served.serve(&listener).await }) }
     }
@@ -238,7 +277,21 @@ mod tests {
         desk.questions.reply(prompt.id, None);
         assert_eq!(call.await.unwrap().unwrap(), None);
         let declined = desk.declined.await.unwrap();
-        assert!(declined.is_host_key && declined.prompt == prompt);
+        assert!(matches!(declined, Declined::ByUser { brief, is_host_key: true } if brief == "ED25519 key fingerprint is SHA256:x."));
+    }
+
+    #[tokio::test]
+    async fn a_secret_that_is_asked_for_again_says_that_it_may_have_been_wrong() {
+        let mut desk = desk();
+        for (prompt, before) in [("(me@head) Password: ", ""), ("(me@head) Code: ", ""), ("(me@head) Password: ", "Asked again")] {
+            let call = desk.call("", prompt);
+            let asked = desk.prompt().await;
+            assert!(asked.secret && asked.text.starts_with(before) && asked.text.ends_with(prompt), "{asked:?}");
+            assert_eq!(asked.text.lines().count(), if before.is_empty() { 1 } else { 2 });
+            desk.questions.reply(asked.id, Some("x".to_owned()));
+            assert_eq!(call.await.unwrap().unwrap().as_deref(), Some("x"));
+            desk.seen.wait_for(|link| *link == Link::Connecting).await.unwrap();
+        }
     }
 
     #[tokio::test]

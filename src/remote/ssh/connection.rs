@@ -13,11 +13,13 @@ use tokio::time::{sleep, timeout};
 
 use crate::model::{Failure, FailureKind, Link};
 use crate::remote::probe::nonce;
+use crate::remote::voucher::Voucher;
 
 use super::Destination;
 use super::askpass::Questions;
 use super::live::Live;
 use super::master::{Folder, Master};
+use super::trust::Trust;
 
 const LONGEST_PAUSE: u64 = 30;
 /// Nobody has asked for this long: a lost connection is not made again until somebody does.
@@ -54,10 +56,10 @@ struct Need {
 }
 
 impl Connection {
-    pub(super) fn new(to: Destination) -> Self {
+    pub(super) fn new(to: Destination, voucher: Option<Arc<dyn Voucher>>) -> Self {
         let link = watch::Sender::new(Link::Connecting);
         let need = Need { last: Mutex::new(Instant::now()), waiting: AtomicUsize::new(0), arose: Notify::new() };
-        let questions = Questions::new(link.clone());
+        let questions = Questions::new(link.clone(), Trust::new(to.clone(), voucher));
         Self { to, questions, link, phase: watch::Sender::new(Phase::Fresh), need, again: Notify::new(), keeper: Mutex::new(None) }
     }
 
@@ -305,7 +307,7 @@ mod tests {
             config_file: Some("/dev/null".into()),
             ..Destination::default()
         };
-        let connection = Arc::new(Connection::new(to));
+        let connection = Arc::new(Connection::new(to, None));
         let mut link = connection.link();
         assert!(timeout(Duration::from_millis(50), link.next()).await.is_err(), "nothing was needed yet");
         let failure = connection.live().await.err().unwrap();

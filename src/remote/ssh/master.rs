@@ -94,10 +94,10 @@ impl Master {
                 let pause = Duration::from_millis(if begun.elapsed() < Duration::from_secs(1) { 10 } else { 50 });
                 tokio::select! {
                     code = process.ended() => {
-                        let failure = verdict::failure(to, &process.words().await, code);
-                        return Err(failure);
+                        let words = process.words().await;
+                        return Err(questions.trust().judged(verdict::failure(to, &words, code), &words).await);
                     }
-                    declined = &mut serving => return Err(refused(to, &declined)),
+                    declined = &mut serving => return Err(refused(to, declined)),
                     () = sleep(pause) => {}
                 }
                 if !questions.is_any_open() {
@@ -121,15 +121,19 @@ impl Master {
     pub(super) async fn ended(&mut self, to: &Destination, questions: &Questions) -> Failure {
         tokio::select! {
             _ = self.process.ended() => verdict::lost(to, &self.process.words().await),
-            declined = questions.serve(&self.listener) => refused(to, &declined),
+            declined = questions.serve(&self.listener) => refused(to, declined),
         }
     }
 }
 
-fn refused(to: &Destination, declined: &Declined) -> Failure {
-    let kind = if declined.is_host_key { FailureKind::HostKey } else { FailureKind::Denied };
-    let brief = declined.prompt.text.lines().next().unwrap_or_default();
-    Failure::new(kind, to.place(), format!("you declined: {brief}")).hint("reconnect to be asked again")
+fn refused(to: &Destination, declined: Declined) -> Failure {
+    match declined {
+        Declined::ByVoucher(failure) => failure,
+        Declined::ByUser { brief, is_host_key } => {
+            let kind = if is_host_key { FailureKind::HostKey } else { FailureKind::Denied };
+            Failure::new(kind, to.place(), format!("you declined: {brief}")).hint("reconnect to be asked again")
+        }
+    }
 }
 
 /// The child, its leash, and what it says.

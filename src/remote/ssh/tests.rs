@@ -16,6 +16,7 @@ use tokio::time::{sleep, timeout};
 
 use super::*;
 use crate::model::{Existing, FailureKind, FileKind, Receipt};
+use crate::remote::voucher::HostKey;
 use server::{Server, children, running};
 
 const LIMIT: Duration = Duration::from_secs(10);
@@ -204,6 +205,40 @@ async fn an_unknown_host_key_asks_and_no_is_final() {
     let question = prompt(&mut link).await;
     host.reply(question.id, Some("yes".to_owned()));
     assert_eq!(asked.await.unwrap().unwrap().stdout, b"in\n");
+    assert!(fs::read_to_string(server.path("known")).unwrap().contains("ed25519"));
+}
+
+/// Tells keys that are known beforehand.
+struct Told(Vec<HostKey>);
+
+impl Voucher for Told {
+    fn name(&self) -> String {
+        "the console".to_owned()
+    }
+
+    fn keys(&self) -> BoxFuture<'static, Result<Vec<HostKey>, Failure>> {
+        std::future::ready(Ok(self.0.clone())).boxed()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_voucher_answers_for_the_host_key_or_refuses_it() {
+    let Some(server) = Server::with("", "StrictHostKeyChecking ask", "") else {
+        return;
+    };
+    fs::write(server.path("known"), "").unwrap();
+    let shown = Command::new("ssh-keygen").args(["-l", "-f"]).arg(server.path("hostkey.pub")).output().unwrap();
+    let real = String::from_utf8(shown.stdout).unwrap().split_whitespace().nth(1).unwrap().to_owned();
+    let other = format!("SHA256:{}", "A".repeat(43));
+    let host = |print: &str| {
+        SshHost::vouched(ClusterId::new("test"), server.destination(), Some(Arc::new(Told(vec![HostKey::new("ED25519", print)]))))
+    };
+    let failure = host(&other).sh("echo in".to_owned(), LIMIT).await.unwrap_err();
+    assert_eq!(failure.kind, FailureKind::HostKey, "{failure}");
+    assert!(failure.what.contains(&real) && failure.what.contains(&other) && failure.hint.contains("ssh -F"), "{failure}");
+    assert_eq!(fs::read_to_string(server.path("known")).unwrap(), "");
+    let host = host(&real);
+    assert_eq!(host.sh("echo in".to_owned(), LIMIT).await.unwrap().stdout, b"in\n");
     assert!(fs::read_to_string(server.path("known")).unwrap().contains("ed25519"));
 }
 

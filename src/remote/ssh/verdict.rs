@@ -21,8 +21,7 @@ pub(super) fn failure(to: &Destination, stderr: &str, code: Option<i32>) -> Fail
     if has("REMOTE HOST IDENTIFICATION HAS CHANGED") {
         let offending = lines.iter().find(|line| line.starts_with("Offending")).copied().unwrap_or_default();
         let what = format!("the host key has changed: {}", offending.trim_end_matches(':'));
-        let remove = lines.iter().find(|line| line.starts_with("ssh-keygen")).copied();
-        let remove = remove.map_or_else(|| format!("ssh-keygen -R {}", to.host()), str::to_owned);
+        let remove = removal(to, stderr);
         return fail(
             FailureKind::HostKey,
             &what,
@@ -69,6 +68,12 @@ pub(super) fn failure(to: &Destination, stderr: &str, code: Option<i32>) -> Fail
     fail(FailureKind::Unreachable, last, String::new())
 }
 
+/// The command that makes ssh forget the key it knows, in its own words where it told them.
+pub(super) fn removal(to: &Destination, stderr: &str) -> String {
+    let told = stderr.lines().map(str::trim).find(|line| line.starts_with("ssh-keygen"));
+    told.map_or_else(|| format!("ssh-keygen -R {}", to.host()), str::to_owned)
+}
+
 /// The session ended while it was in use.
 pub(super) fn lost(to: &Destination, stderr: &str) -> Failure {
     let said = stderr.lines().map(str::trim).rfind(|line| !is_noise(line));
@@ -94,6 +99,11 @@ fn denied_hint(to: &Destination, line: &str) -> String {
     let user = line.split_once('@').map(|(user, _)| user).or(to.user.as_deref()).unwrap_or("your own user name");
     if line.contains("publickey") {
         format!("tried user {user} with {key}; set others with clusters: {{{}: {{user: ec2-user, key: ~/.ssh/….pem}}}}", to.name)
+    } else if line.contains("keyboard-interactive") || line.contains("password") {
+        format!(
+            "the password or code of user {user} was not accepted; reconnect to be asked again, or set another user with clusters: {{{}: {{user: …}}}}",
+            to.name
+        )
     } else {
         format!("tried user {user}; set another with clusters: {{{}: {{user: …}}}}", to.name)
     }
@@ -134,6 +144,7 @@ mod tests {
         FailureKind::Denied,
         "tried user ec2-user"
     )]
+    #[case("me@h: Permission denied (keyboard-interactive).", FailureKind::Denied, "code of user me was not accepted")]
     #[case("ssh: connect to host 10.0.0.14 port 22: Connection refused", FailureKind::Unreachable, "boots")]
     #[case("ssh: connect to host 10.0.0.14 port 22: Connection timed out", FailureKind::TimedOut, "private address")]
     #[case("Connection timed out during banner exchange\nConnection to 10.0.0.14 port 22 timed out", FailureKind::TimedOut, "private")]

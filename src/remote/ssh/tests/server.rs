@@ -102,6 +102,10 @@ impl Server {
     }
 
     pub(super) fn host(&self) -> SshHost {
+        SshHost::new(ClusterId::new("test"), self.destination())
+    }
+
+    pub(super) fn destination(&self) -> Destination {
         // libtest is no askpass, so a script in between runs one test that is.
         let askpass = self.path("askpass");
         let exe = std::env::current_exe().unwrap();
@@ -113,14 +117,13 @@ impl Server {
         );
         fs::write(&askpass, script).unwrap();
         fs::set_permissions(&askpass, fs::Permissions::from_mode(0o700)).unwrap();
-        let to = Destination {
+        Destination {
             name: "test".to_owned(),
             ssh: "head".to_owned(),
             config_file: Some(self.path("config")),
             askpass: Some(askpass),
             ..Destination::default()
-        };
-        SshHost::new(ClusterId::new("test"), to)
+        }
     }
 }
 
