@@ -65,6 +65,8 @@ pub enum Command {
     SaveLog(SaveLog),
     /// Make a key pair for a cluster that is to be, or give AWS a public key.
     MakeKey(KeyPair),
+    /// Let ParallelCluster's own template make a network for a cluster that is to be.
+    MakeNetwork(NewNetwork),
     /// Copy between S3 and a cluster's file systems, on its head node.
     Stage(Stage),
     /// Answer what ssh asked.
@@ -93,6 +95,7 @@ impl Command {
             Self::Forget { cluster, .. } | Self::Reply { cluster, .. } | Self::Reconnect(cluster) => Some(cluster),
             Self::Fetch(fetch) => Some(&fetch.cluster),
             Self::MakeKey(key) => Some(&key.cluster),
+            Self::MakeNetwork(network) => Some(&network.cluster),
             Self::Stage(stage) => Some(&stage.cluster),
             Self::Operate { cluster, .. } => Some(cluster),
             Self::Save { .. } | Self::SaveLog(_) | Self::KeepColumns(_) | Self::LetTail(_) => None,
@@ -103,7 +106,7 @@ impl Command {
     pub fn is_changing(&self) -> bool {
         match self {
             Self::Submit(_) | Self::Finish { .. } | Self::Change { .. } | Self::ChangeNodes { .. } => true,
-            Self::MakeKey(_) | Self::Stage(_) | Self::Operate { .. } => true,
+            Self::MakeKey(_) | Self::MakeNetwork(_) | Self::Stage(_) | Self::Operate { .. } => true,
             Self::Fetch(_) | Self::Save { .. } | Self::SaveLog(_) | Self::KeepColumns(_) | Self::LetTail(_) => false,
             Self::Forget { .. } | Self::Reply { .. } | Self::Reconnect(_) => false,
         }
@@ -130,6 +133,7 @@ impl fmt::Display for Command {
             Self::Fetch(fetch) => write!(f, "fetch {}", fetch.job),
             Self::MakeKey(key) if key.public.is_some() => write!(f, "import the key pair {}", key.name),
             Self::MakeKey(key) => write!(f, "create the key pair {}", key.name),
+            Self::MakeNetwork(network) => write!(f, "create the network {}", network.stack()),
             Self::Stage(stage) => write!(f, "{stage}"),
             Self::Forget { token, .. } => write!(f, "give up the submission {token}"),
             Self::Save { path, .. } => write!(f, "save {}", path.display()),
@@ -192,6 +196,42 @@ pub struct KeyPair {
     pub public: Option<PathBuf>,
     /// Where the private key of a new pair goes; a file that is there already is never touched.
     pub dest: PathBuf,
+}
+
+/// A VPC with its subnets that ParallelCluster's template makes as one stack.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NewNetwork {
+    /// The cluster that is to be; it names account and region.
+    pub cluster: ClusterId,
+    /// AWS profile; `None` is the SDK's own choice.
+    pub profile: Option<String>,
+    /// Region.
+    pub region: String,
+    /// The availability zone of all its subnets.
+    pub zone: String,
+    /// Whether nodes get a private subnet behind a NAT gateway; else all share a public one.
+    pub is_private: bool,
+    /// Nodes at most.
+    pub nodes: u32,
+}
+
+impl NewNetwork {
+    /// The stack's name: the same for the same cluster, so that a second attempt finds the first and pays no second gateway.
+    pub fn stack(&self) -> String {
+        let kind = if self.is_private { "pubpriv" } else { "pub" };
+        format!("parallelclusternetworking-{kind}-{}", self.cluster.name())
+    }
+
+    /// Addresses of the public subnet and of the private one, as `pcluster configure` chooses them in a network of its own.
+    pub fn ranges(&self) -> (String, String) {
+        // AWS keeps 5 addresses of each subnet; twice as many as are needed leaves room to grow.
+        let public = self.nodes.saturating_add(250).saturating_mul(2).saturating_add(6) > 4_096;
+        match (self.is_private, public) {
+            (true, _) => ("10.0.0.0/24".into(), "10.0.16.0/20".into()),
+            (false, true) => ("10.0.0.0/19".into(), String::new()),
+            (false, false) => ("10.0.0.0/20".into(), String::new()),
+        }
+    }
 }
 
 /// What to do about a file that is there already and differs.
@@ -301,6 +341,15 @@ pub enum Receipt {
         dest: PathBuf,
         /// Their names below it.
         files: Vec<String>,
+    },
+    /// The network is there.
+    Network {
+        /// `vpc-…`
+        vpc: String,
+        /// The head node's subnet.
+        head: String,
+        /// The nodes' subnet; it may be the same.
+        queue: String,
     },
     /// Everything was copied.
     Staged {

@@ -7,9 +7,11 @@ mod events;
 mod first;
 mod fleet;
 mod health;
+mod keys;
 mod listing;
 mod logs;
 mod machines;
+mod network;
 mod prices;
 mod stacks;
 mod streams;
@@ -28,7 +30,8 @@ use super::doctor::Check;
 use super::join::Instance;
 use super::part::Found;
 use crate::model::{
-    Answer, Cluster, Failure, Ground, KeyPair, LogEvent, LogGroup, LogStart, LogStream, Machine, Power, Purchase, Receipt, StackEvent,
+    Answer, Cluster, Failure, Ground, KeyPair, LogEvent, LogGroup, LogStart, LogStream, Machine, NewNetwork, Power, Progress, Purchase,
+    Receipt, StackEvent,
 };
 use client::{Clients, Where};
 
@@ -159,7 +162,12 @@ impl Aws {
 
     /// Makes a key pair and keeps its private half, or imports a public key.
     pub async fn make_key(&self, key: &KeyPair) -> Result<Receipt, Failure> {
-        first::make_key(&self.clients(key.profile.as_deref(), Some(&key.region)).await?, key).await
+        keys::make(&self.clients(key.profile.as_deref(), Some(&key.region)).await?, key).await
+    }
+
+    /// Lets the template of a version of ParallelCluster make a network: its events, then its subnets.
+    pub fn make_network(&self, wanted: NewNetwork, version: String) -> BoxStream<'static, Progress> {
+        network::make(self.clone(), wanted, version)
     }
 
     /// What must be in order for an account and region to be used.

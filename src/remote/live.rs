@@ -6,6 +6,7 @@ mod backend;
 mod cost;
 mod directory;
 mod doctor;
+mod first;
 #[cfg(feature = "aws")]
 mod lifecycle;
 #[cfg(feature = "aws")]
@@ -168,6 +169,7 @@ impl Inner {
             Query::GroupStreams { cluster, group } => last(self.streams(&cluster, Some(group))).await,
             Query::Ground(source) => self.ground(source).await.map(Box::new).map(Answer::Ground),
             Query::Machines { source, names } => self.machines(source, &names).await.map(Answer::Machines),
+            Query::Quotes { profile, region, names } => self.quotes(profile.as_deref(), &region, &names).await,
             Query::Mounts(cluster) => self.mounts(&cluster).await.map(Answer::Mounts),
             Query::Folder { place, path } if store::is_store(&path) => {
                 let (path, entries) = store::folder(&*self.host(&place)?, &path).await?;
@@ -457,12 +459,11 @@ impl Inner {
             Command::KeepColumns(columns) => return kept(self.config.clone(), columns),
             Command::Forget { cluster, token } => return self.forgotten(cluster, token),
             #[cfg(feature = "aws")]
-            Command::MakeKey(key) => {
-                let work = async move { self.aws.make_key(&key).await.map_or_else(Progress::Failed, Progress::Done) };
-                return work.into_stream().boxed();
-            }
+            Command::MakeKey(key) => return self.make_key(key),
+            #[cfg(feature = "aws")]
+            Command::MakeNetwork(network) => return self.make_network(network),
             #[cfg(not(feature = "aws"))]
-            Command::MakeKey(_) => return ended(Progress::Failed(without_aws())),
+            Command::MakeKey(_) | Command::MakeNetwork(_) => return ended(Progress::Failed(without_aws())),
             #[cfg(feature = "aws")]
             Command::Operate { cluster, operation } => return self.operate(cluster, operation),
             #[cfg(not(feature = "aws"))]
@@ -509,7 +510,9 @@ impl Inner {
             Command::Save { .. } | Command::SaveLog(_) | Command::KeepColumns(_) | Command::Forget { .. } => {
                 ended(Progress::Done(Receipt::Noted))
             }
-            Command::LetTail(_) | Command::MakeKey(_) | Command::Operate { .. } => ended(Progress::Done(Receipt::Noted)),
+            Command::LetTail(_) | Command::MakeKey(_) | Command::MakeNetwork(_) | Command::Operate { .. } => {
+                ended(Progress::Done(Receipt::Noted))
+            }
         }
     }
 }
