@@ -37,3 +37,5 @@ mod story;
 mod term_check;
 mod terminal;
 mod verbs;
+#[cfg(feature = "aws")]
+mod wizard;

@@ -97,17 +97,17 @@ impl Wizard {
         let mut choices: Vec<(String, String)> = networks.iter().map(|n| (n.id.clone(), network_words(n))).collect();
         let nat = self.prices.of(&self.ground.region, NAT, Purchase::OnDemand, None);
         let nat = nat.map_or_else(|| "price unknown".to_owned(), |price| format!("{}/h", price.hour.about()));
-        choices.push((
-            NEW.into(),
-            format!("made by ParallelCluster's template: head node public, nodes private behind a NAT gateway, which costs by the hour ({nat}) and by what passes it"),
-        ));
-        choices.push((NEW_PUBLIC.into(), "made likewise: one public subnet for all, and no gateway to pay".into()));
+        choices.push((NEW.into(), format!("made for it: head node public, nodes private behind a NAT gateway ({nat})")));
+        choices.push((NEW_PUBLIC.into(), "made for it: one public subnet for all, no gateway to pay".into()));
         // One that a cluster can be put into as it is goes before the account's default.
         let best = networks.iter().filter(|network| ways(network) > 0).max_by_key(|network| (ways(network), network.is_default));
         let best = best.or(networks.iter().find(|network| !network.subnets.is_empty()));
-        let mut words = if networks.is_empty() { vec!["There is no VPC in this region yet.".to_owned()] } else { Vec::new() };
-        if let Some(untold) = self.untold("networks", "type a VPC's id") {
-            words = vec![untold];
+        let mut words = vec![
+            "new and new-public are made by ParallelCluster's own template, as a stack of their own.".to_owned(),
+            "A NAT gateway is billed by the hour, used or not, until it is deleted, and by what passes it.".to_owned(),
+        ];
+        if networks.is_empty() {
+            words.insert(0, self.untold("networks", "type a VPC's id").unwrap_or_else(|| "There is no VPC in this region yet.".to_owned()));
         }
         words.extend(self.untold("routes", "which subnets are public is not known"));
         Question { proposed: best.map_or_else(|| NEW.to_owned(), |network| network.id.clone()), words, choices, ..Question::default() }

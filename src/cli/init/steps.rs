@@ -229,7 +229,12 @@ impl Wizard {
         if queue != head {
             subnets.push(Subnet { id: queue.to_owned(), ..planned.1 });
         }
-        self.ground.networks.push(Network { id: vpc.to_owned(), subnets, ..Network::default() });
+        // One that was there before, by an earlier attempt, is known better than it was planned, if it was whole then.
+        let is_whole = |known: &Network| [head, queue].iter().all(|id| known.subnets.iter().any(|subnet| subnet.id == *id));
+        self.ground.networks.retain(|known| known.id != vpc || is_whole(known));
+        if !self.ground.networks.iter().any(|known| known.id == vpc) {
+            self.ground.networks.push(Network { id: vpc.to_owned(), subnets, ..Network::default() });
+        }
         for (step, text) in [(Step::Network, vpc), (Step::HeadSubnet, head), (Step::QueueSubnet, queue), (Step::Zone, "")] {
             self.put(step, text);
         }
