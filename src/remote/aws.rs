@@ -27,6 +27,7 @@ use tokio::sync::{Mutex, OnceCell};
 
 use super::alerts::Told;
 use super::doctor::Check;
+use super::host::Host;
 use super::join::Instance;
 use super::part::Found;
 use crate::model::{
@@ -176,8 +177,8 @@ impl Aws {
     }
 
     /// What must be in order at AWS for a cluster to be used.
-    pub(super) fn cluster_checks(&self, cluster: &Cluster) -> Vec<Check> {
-        doctor::cluster(self, cluster)
+    pub(super) fn cluster_checks(&self, cluster: &Cluster, here: &Arc<dyn Host>) -> Vec<Check> {
+        doctor::cluster(self, cluster, here)
     }
 
     /// Whether a profile of this name was named on purpose.

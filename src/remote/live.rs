@@ -208,7 +208,7 @@ impl Inner {
         }
     }
 
-    /// The file systems of a cluster's head node. One that does not answer takes its four seconds.
+    /// The file systems of a cluster's head node. Those that do not answer take four seconds together.
     async fn mounts(&self, cluster: &ClusterId) -> Result<Vec<crate::model::Mount>, Failure> {
         let host = self.directory.backend(cluster)?.host();
         let said = host.sh(mounts::SCRIPT.to_owned(), Duration::from_secs(30)).await?;
