@@ -109,7 +109,11 @@ fn a_network_is_made_by_the_template_and_pcluster_takes_its_subnets() {
     let told: Value = serde_json::from_str(&told).unwrap_or_else(|_| panic!("{told} {wrong}"));
     assert_eq!((code, &told["new_vpc"], &told["dry_run"]["ok"]), (Some(0), &json!(output("VpcId")), &json!(true)), "{told:#} {wrong}");
     let cost = &told["cost_per_hour"];
-    assert_eq!((&cost["min_nodes"], &cost["max_nodes"], &cost["unpriced"]), (&json!(0.1), &json!(0.902), &json!(0)), "in the zone where it is: {cost:#}");
+    assert_eq!(
+        (&cost["min_nodes"], &cost["max_nodes"], &cost["unpriced"]),
+        (&json!(0.1), &json!(0.902), &json!(0)),
+        "in the zone where it is: {cost:#}"
+    );
     assert_eq!(aws(&rig, &program, &["ec2", "describe-nat-gateways"])["NatGateways"].as_array().unwrap().len(), 2, "the seed's and ours");
     // It was a change: refused where nothing may be changed, and written down where it was.
     let (_, wrong, code) = said(

@@ -260,7 +260,8 @@ async fn log_group(aws: &Aws, cluster: &Cluster) -> Result<Finding, Failure> {
     let read = clients.logs.get_log_events().log_group_name(group).log_stream_name(stream).start_from_head(false).limit(1);
     let read = read.send().await.map_err(|error| trouble::failure(&clients, "logs:GetLogEvents", &error))?;
     let at = read.events().first().and_then(|event| Timestamp::from_millisecond(event.timestamp()?).ok());
-    let last = at.map_or_else(|| "which has no events now".to_owned(), |at| format!("last event at {}", at.strftime("%Y-%m-%d %H:%M:%S UTC")));
+    let last =
+        at.map_or_else(|| "which has no events now".to_owned(), |at| format!("last event at {}", at.strftime("%Y-%m-%d %H:%M:%S UTC")));
     Ok(Finding::ok("log group", format!("{group} can be read: {stream}, {last}")))
 }
 
@@ -324,7 +325,12 @@ mod tests {
         let holds = |range: &str, ip: &str| contains(range, ip.parse().unwrap());
         assert!(holds("10.0.0.0/8", "10.255.0.1") && holds("0.0.0.0/0", "1.2.3.4") && holds("1.2.3.4/32", "1.2.3.4"));
         assert!(holds("2001:db8::/32", "2001:db8:1::1") && !holds("2001:db8::/32", "2001:db9::1"));
-        assert!(!holds("10.0.0.0/8", "11.0.0.1") && !holds("10.0.0.0/8", "::1") && !holds("x/8", "10.0.0.1") && !holds("10.0.0.0/99", "10.0.0.1"));
+        assert!(
+            !holds("10.0.0.0/8", "11.0.0.1")
+                && !holds("10.0.0.0/8", "::1")
+                && !holds("x/8", "10.0.0.1")
+                && !holds("10.0.0.0/99", "10.0.0.1")
+        );
     }
 
     #[test]

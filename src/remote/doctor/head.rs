@@ -27,7 +27,8 @@ const SLURM: &str = "command -v scontrol >/dev/null && command -v squeue >/dev/n
     for f in \"$SLURM_CONF\" /etc/slurm/slurm.conf /etc/slurm-llnl/slurm.conf /opt/slurm/etc/slurm.conf /usr/local/etc/slurm.conf /run/slurm/conf/slurm.conf; do\n\
     [ -n \"$f\" ] && [ -r \"$f\" ] && { echo conf; exit 0; }\ndone\necho none\n";
 const PING: &str = "command -v scontrol >/dev/null || exit 0\ntimeout -s KILL 4 scontrol ping 2>&1\n";
-const MANAGER: &str = "timeout -s KILL 4 sh -c 'ls -d /opt/parallelcluster; pgrep -f clustermgtd' 2>/dev/null\n";
+/// The brackets keep the command that looks from finding itself.
+const MANAGER: &str = "timeout -s KILL 4 sh -c 'ls -d /opt/parallelcluster; pgrep -f \"[c]lustermgtd\"' 2>/dev/null\n";
 
 /// The machine that is looked at.
 pub(in crate::remote) struct Head {
@@ -50,7 +51,8 @@ pub(in crate::remote) fn checks(
             Ok(said) => {
                 // Whoever had to connect first does not know how old the date is.
                 let took = i64::try_from(begun.elapsed().as_secs()).unwrap_or(0);
-                let findings = vec![Finding::ok("head node", "reached, and its shell answers"), clock(&said, crate::remote::now().as_second(), took)];
+                let findings =
+                    vec![Finding::ok("head node", "reached, and its shell answers"), clock(&said, crate::remote::now().as_second(), took)];
                 Outcome { findings, then: within(&head, scheduler).await }
             }
             Err(failure) => unreached(&failure, head.way.as_ref()).into(),
@@ -74,7 +76,8 @@ async fn reached(host: &dyn Host) -> Result<Said, Failure> {
     Err(match state {
         Some(Link::Asking(prompt)) => {
             let words = prompt.text.split_whitespace().collect::<Vec<_>>().join(" ");
-            Failure::new(FailureKind::Busy, "", format!("ssh asks, and nobody answered: {words}")).hint("Connect once by hand, or answer it in qdeck.")
+            Failure::new(FailureKind::Busy, "", format!("ssh asks, and nobody answered: {words}"))
+                .hint("Connect once by hand, or answer it in qdeck.")
         }
         _ => Failure::new(FailureKind::TimedOut, "", format!("no answer in {} s", LIMIT.as_secs()))
             .hint("Is there a network, a VPN, a proxy? The other lines say what could be reached."),
@@ -95,10 +98,7 @@ fn unreached(failure: &Failure, way: Option<&Destination>) -> Finding {
 }
 
 /// What is looked at on a machine that answers.
-async fn within(
-    head: &Head,
-    scheduler: impl Future<Output = Result<Option<SchedulerKind>, Failure>> + Send + 'static,
-) -> Vec<Check> {
+async fn within(head: &Head, scheduler: impl Future<Output = Result<Option<SchedulerKind>, Failure>> + Send + 'static) -> Vec<Check> {
     let ask = |script: &str| {
         let (host, script) = (head.host.clone(), script.to_owned());
         async move { host.sh(script, EACH).await }
@@ -108,11 +108,15 @@ async fn within(
     let slurm = if head.way.is_none() { ask(SLURM).await.map(|said| word(&said)).unwrap_or_default() } else { String::new() };
     if slurm != "none" {
         let asked = ask(PING);
-        all.push(Check::new("slurmctld", async move { asked.await.map_or_else(|failure| vec![failed("slurmctld", &failure)], |said| ping(&said)) }));
+        all.push(Check::new("slurmctld", async move {
+            asked.await.map_or_else(|failure| vec![failed("slurmctld", &failure)], |said| ping(&said))
+        }));
     }
     if head.is_parallel_cluster {
         let asked = ask(MANAGER);
-        all.push(Check::new("clustermgtd", async move { asked.await.map_or_else(|failure| failed("clustermgtd", &failure), |said| clustermgtd(&said)) }));
+        all.push(Check::new("clustermgtd", async move {
+            asked.await.map_or_else(|failure| failed("clustermgtd", &failure), |said| clustermgtd(&said))
+        }));
     }
     let asked = ask(mounts::SCRIPT);
     all.push(Check::new("disk space", async move {
@@ -130,8 +134,11 @@ async fn within(
 }
 
 fn no_configuration() -> Finding {
-    Finding::unknown("scheduler", "Slurm's tools are installed here without a slurm.conf; they were not run, since they would look for a controller by DNS")
-        .hint("SLURM_CONF names the file, where there is one. Without it jobs can be run on a cluster, and not from here.")
+    Finding::unknown(
+        "scheduler",
+        "Slurm's tools are installed here without a slurm.conf; they were not run, since they would look for a controller by DNS",
+    )
+    .hint("SLURM_CONF names the file, where there is one. Without it jobs can be run on a cluster, and not from here.")
 }
 
 fn found(kind: Result<Option<SchedulerKind>, Failure>) -> Finding {
@@ -169,7 +176,8 @@ fn ping(said: &Said) -> Vec<Finding> {
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     // Old versions say all in one line: `Slurmctld(primary/backup) at a/b are UP/DOWN`.
     let state = |line: &str| line.split([' ', '/']).rev().take_while(|word| matches!(*word, "UP" | "DOWN")).map(|word| word == "UP").min();
-    let told: Vec<(&str, bool)> = lines.iter().filter(|line| line.contains("lurmctld")).filter_map(|line| Some((*line, state(line)?))).collect();
+    let told: Vec<(&str, bool)> =
+        lines.iter().filter(|line| line.contains("lurmctld")).filter_map(|line| Some((*line, state(line)?))).collect();
     let some_up = told.iter().any(|(line, up)| *up || line.contains("UP"));
     if told.is_empty() {
         return lines.first().map(|first| Finding::unknown("slurmctld", first).hint(look)).into_iter().collect();
@@ -230,7 +238,8 @@ fn disks(all: &[Mount]) -> Vec<Finding> {
     let count = all.iter().filter(|mount| mount.is_shared).count();
     vec![match all.iter().filter_map(|mount| Some((mount.percent()?, &mount.path))).max() {
         Some((percent, path)) => {
-            Finding::ok("disk space", format!("{} file systems, {count} shared; the fullest is {path} with {percent} %", all.len()))
+            let systems = if all.len() == 1 { "file system" } else { "file systems" };
+            Finding::ok("disk space", format!("{} {systems}, {count} shared; the fullest is {path} with {percent} %", all.len()))
         }
         None => Finding::unknown("disk space", "df tells of no disk"),
     }]
@@ -245,7 +254,9 @@ fn quotas(all: &[Mount], asked: bool) -> Vec<Finding> {
     let short: Vec<Finding> = all
         .iter()
         .filter(|mount| used(mount).is_some_and(|(percent, _)| percent > FULL))
-        .map(|mount| Finding::bad("quota", words(mount)).hint("At its limit jobs cannot write there any more: remove files, or ask for more."))
+        .map(|mount| {
+            Finding::bad("quota", words(mount)).hint("At its limit jobs cannot write there any more: remove files, or ask for more.")
+        })
         .collect();
     if !short.is_empty() {
         return short;
