@@ -246,7 +246,7 @@ mod tests {
         let df = "echo \"/dev/a 100 40 60 40% $3\"";
         let (said, _) = run(table, &[("df", df)]);
         assert!(!asks_quotas(&said) && read(&said).unwrap().iter().all(|mount| mount.quota.is_none()));
-        let lfs = "echo \"$6\"; echo '  1024 0 2048 - 1 0 0 -'";
+        let lfs = "echo \"$5\"; echo '  1024 0 2048 - 1 0 0 -'";
         let quota = "echo 'Disk quotas for user ada (uid 1001):'; echo '/dev/a 900 0 1000 0 1 0 0'";
         let (said, _) = run(table, &[("df", df), ("lfs", lfs), ("quota", quota)]);
         let mounts = read(&said).unwrap();
