@@ -21,7 +21,7 @@ use crate::remote::Remote;
 use look::Quotes;
 use making::{Made, Making};
 use question::Question;
-use steps::{NEW, NEW_PUBLIC, Next, Step, Wizard};
+use steps::{Next, Step, Wizard, is_new};
 
 /// Options of `init`; what is given is not asked.
 #[derive(Args, Debug, Clone, Default)]
@@ -35,11 +35,11 @@ pub struct Wanted {
     /// VPC: its id; new lets ParallelCluster's template make one with a NAT gateway, new-public one without
     #[arg(long, value_name = "ID|new|new-public")]
     vpc: Option<String>,
-    /// Availability zone of a new VPC
+    /// Availability zone of what is new
     #[arg(long)]
     zone: Option<String>,
-    /// Subnet of the head node
-    #[arg(long, value_name = "ID")]
+    /// Subnet of the head node; new and new-public make subnets for it and the nodes in a VPC that is there
+    #[arg(long, value_name = "ID|new|new-public")]
     subnet: Option<String>,
     /// Subnet of the queue's nodes
     #[arg(long, value_name = "ID")]
@@ -95,11 +95,16 @@ impl Wanted {
 
     /// Options that mean nothing together.
     fn contradiction(&self) -> Option<&'static str> {
-        let is_new = self.vpc.as_deref().map(|vpc| matches!(vpc, NEW | NEW_PUBLIC))?;
-        if is_new && (self.subnet.is_some() || self.queue_subnet.is_some()) {
+        let new_vpc = self.vpc.as_deref().is_some_and(is_new);
+        let new_subnets = self.subnet.as_deref().is_some_and(is_new);
+        if new_vpc && (self.subnet.is_some() || self.queue_subnet.is_some()) {
             return Some("a new VPC has no subnets that could be named: --subnet and --queue-subnet are for one that is there");
         }
-        (!is_new && self.zone.is_some()).then_some("--zone is for a new VPC: of one that is there the subnets say it")
+        if new_subnets && self.queue_subnet.is_some() {
+            return Some("new subnets are for the nodes too: there is no --queue-subnet then");
+        }
+        let is_there = self.vpc.is_some() && !new_vpc && self.subnet.is_some() && !new_subnets;
+        (is_there && self.zone.is_some()).then_some("--zone is for what is new: of subnets that are there it is known")
     }
 }
 

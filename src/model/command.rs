@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 
 use super::lines::Printout;
-use super::{Chosen, ClusterId, Failure, JobChange, JobId, LogSource, NodeChange, Operation, Place, Refusals, Stage, Verdict};
+use super::{Chosen, ClusterId, Failure, JobChange, JobId, LogSource, NewNetwork, NodeChange, Operation, Place, Refusals, Stage, Verdict};
 
 /// Something that changes the world.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -196,42 +196,6 @@ pub struct KeyPair {
     pub public: Option<PathBuf>,
     /// Where the private key of a new pair goes; a file that is there already is never touched.
     pub dest: PathBuf,
-}
-
-/// A VPC with its subnets that ParallelCluster's template makes as one stack.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct NewNetwork {
-    /// The cluster that is to be; it names account and region.
-    pub cluster: ClusterId,
-    /// AWS profile; `None` is the SDK's own choice.
-    pub profile: Option<String>,
-    /// Region.
-    pub region: String,
-    /// The availability zone of all its subnets.
-    pub zone: String,
-    /// Whether nodes get a private subnet behind a NAT gateway; else all share a public one.
-    pub is_private: bool,
-    /// Nodes at most.
-    pub nodes: u32,
-}
-
-impl NewNetwork {
-    /// The stack's name: the same for the same cluster, so that a second attempt finds the first and pays no second gateway.
-    pub fn stack(&self) -> String {
-        let kind = if self.is_private { "pubpriv" } else { "pub" };
-        format!("parallelclusternetworking-{kind}-{}", self.cluster.name())
-    }
-
-    /// Addresses of the public subnet and of the private one, as `pcluster configure` chooses them in a network of its own.
-    pub fn ranges(&self) -> (String, String) {
-        // AWS keeps 5 addresses of each subnet; twice as many as are needed leaves room to grow.
-        let public = self.nodes.saturating_add(250).saturating_mul(2).saturating_add(6) > 4_096;
-        match (self.is_private, public) {
-            (true, _) => ("10.0.0.0/24".into(), "10.0.16.0/20".into()),
-            (false, true) => ("10.0.0.0/19".into(), String::new()),
-            (false, false) => ("10.0.0.0/20".into(), String::new()),
-        }
-    }
 }
 
 /// What to do about a file that is there already and differs.

@@ -77,7 +77,10 @@ fn a_network_is_made_by_the_template_and_pcluster_takes_its_subnets() {
     term.write(b"\r");
     term.until("6/12  Instance type of the queue's nodes", SOON);
     term.until("4 vCPU, 8 GiB, $0.194/h, spot $0.080/h", SOON);
-    answer(&term, &[("6/12", ""), ("7/12  Availability zone", "eu-central-1b"), ("8/12", "1"), ("9/12", "4"), ("10/12", "")]);
+    answer(
+        &term,
+        &[("6/12", ""), ("7/12  Availability zone of the new subnets", "eu-central-1b"), ("8/12", "1"), ("9/12", "4"), ("10/12", "")],
+    );
     answer(&term, &[("11/12", "none")]);
     term.until("≈ $0.294/h with 1 node, ≈ $0.876/h with 4 nodes", SOON);
     term.until("The NAT gateway is in it", SOON);
@@ -87,7 +90,7 @@ fn a_network_is_made_by_the_template_and_pcluster_takes_its_subnets() {
     assert!(!Path::new(&file).exists());
     term.until("CREATE_COMPLETE      NatGatewayPublic", LATER);
     term.until("pcluster would create it", LATER);
-    term.until("was made by the stack parallelclusternetworking-pubpriv-lab", SOON);
+    term.until("by the stack parallelclusternetworking-pubpriv-lab; when nothing needs it", SOON);
     assert_eq!(term.wait_exit(SOON), 0);
     let stacks = aws(&rig, &program, &["cloudformation", "describe-stacks", "--stack-name", "parallelclusternetworking-pubpriv-lab"]);
     let output = |key: &str| {
@@ -107,7 +110,7 @@ fn a_network_is_made_by_the_template_and_pcluster_takes_its_subnets() {
     let (told, wrong, code) =
         said(&program, &rig, &["--json", "--name", "lab", "--key", "lab-key", "--vpc", "new", "--spot", "--output", &other]);
     let told: Value = serde_json::from_str(&told).unwrap_or_else(|_| panic!("{told} {wrong}"));
-    assert_eq!((code, &told["new_vpc"], &told["dry_run"]["ok"]), (Some(0), &json!(output("VpcId")), &json!(true)), "{told:#} {wrong}");
+    assert_eq!((code, &told["new_network"], &told["dry_run"]["ok"]), (Some(0), &json!(output("VpcId")), &json!(true)), "{told:#} {wrong}");
     let cost = &told["cost_per_hour"];
     assert_eq!(
         (&cost["min_nodes"], &cost["max_nodes"], &cost["unpriced"]),
@@ -115,6 +118,24 @@ fn a_network_is_made_by_the_template_and_pcluster_takes_its_subnets() {
         "in the zone where it is: {cost:#}"
     );
     assert_eq!(aws(&rig, &program, &["ec2", "describe-nat-gateways"])["NatGateways"].as_array().unwrap().len(), 2, "the seed's and ours");
+    // And subnets in a VPC that is there, beside those that it has.
+    let there = aws(&rig, &program, &["ec2", "describe-subnets", "--subnet-ids", rig.var("RIG_SUBNET_PUBLIC")]);
+    let vpc = there["Subnets"][0]["VpcId"].as_str().unwrap().to_owned();
+    let within =
+        ["--json", "--name", "within", "--key", "lab-key", "--vpc", &vpc, "--subnet", "new", "--output", &program.path("within.yaml")];
+    let (told, wrong, code) = said(&program, &rig, &within);
+    let told: Value = serde_json::from_str(&told).unwrap_or_else(|_| panic!("{told} {wrong}"));
+    assert_eq!((code, &told["new_network"], &told["dry_run"]["ok"]), (Some(0), &json!(vpc), &json!(true)), "{told:#} {wrong}");
+    let all = aws(&rig, &program, &["ec2", "describe-subnets", "--filters", &format!("Name=vpc-id,Values={vpc}")]);
+    let all: Vec<&Value> = all["Subnets"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|s| told["yaml"].as_str().unwrap().contains(s["SubnetId"].as_str().unwrap()))
+        .collect();
+    let mut ranges: Vec<&str> = all.iter().map(|subnet| subnet["CidrBlock"].as_str().unwrap()).collect();
+    ranges.sort_unstable();
+    assert_eq!(ranges, ["10.20.48.0/24", "10.20.64.0/20"]);
     // It was a change: refused where nothing may be changed, and written down where it was.
     let (_, wrong, code) = said(
         &program,

@@ -3,7 +3,7 @@
 //! Looks at no file: whether one is there is somebody else's question.
 
 use super::question::Question;
-use super::steps::{NEW, NEW_PUBLIC, Step, Wizard};
+use super::steps::{Step, Wizard, is_new};
 use crate::model::blueprint::name_fault;
 use crate::model::{Machine, Storage};
 
@@ -27,8 +27,8 @@ impl Wizard {
             Step::Region => Err(format!("this account has no region {text}")),
             Step::Name => name_fault(text).map_or(Ok(()), Err),
             Step::Key => self.check_key(text),
-            Step::Network => typed("vpc-", self.ground.untold("networks").is_some() && !matches!(text, NEW | NEW_PUBLIC)),
-            Step::HeadSubnet | Step::QueueSubnet => typed("subnet-", self.ground.untold("subnets").is_some()),
+            Step::Network => typed("vpc-", self.ground.untold("networks").is_some() && !is_new(text)),
+            Step::HeadSubnet | Step::QueueSubnet => typed("subnet-", self.ground.untold("subnets").is_some() && !is_new(text)),
             Step::Capacity => listed(),
             // A type that is in no list is looked up.
             Step::HeadType => self.check_zone(text, Step::HeadSubnet),

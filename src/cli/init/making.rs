@@ -215,7 +215,8 @@ impl Making<'_> {
         };
         let found = run::telling(self.remote, Command::MakeNetwork(network), step).await;
         let Receipt::Network { vpc, head, queue } = found.inspect_err(|_| made.network = None)? else { return Ok(()) };
-        made.network = Some(format!("the network {vpc} was made by the stack {name}; when nothing needs it: {delete}"));
+        let subnets = if head == queue { format!("{head} was") } else { format!("{head} and {queue} were") };
+        made.network = Some(format!("{subnets} made in {vpc} by the stack {name}; when nothing needs it: {delete}"));
         wizard.made_network(&vpc, &head, &queue);
         made.vpc = Some(vpc);
         Ok(())

@@ -47,7 +47,7 @@ impl Wizard {
             Step::HeadSubnet => self.ask_head_subnet(),
             Step::QueueSubnet => self.ask_queue_subnet(),
             Step::HeadType => {
-                let words = "It runs always: logins, the scheduler, file servers. Any other type can be typed.";
+                let words = "It runs always: logins, scheduler, file servers. Any other type can be typed.";
                 self.ask_type(self.proposed(&HEADS, None, self.zone(Step::HeadSubnet), false), words)
             }
             Step::QueueType => {
@@ -95,16 +95,13 @@ impl Wizard {
     fn ask_network(&self) -> Question {
         let networks = &self.ground.networks;
         let mut choices: Vec<(String, String)> = networks.iter().map(|n| (n.id.clone(), network_words(n))).collect();
-        let nat = self.prices.of(&self.ground.region, NAT, Purchase::OnDemand, None);
-        let nat = nat.map_or_else(|| "price unknown".to_owned(), |price| format!("{}/h", price.hour.about()));
-        choices.push((NEW.into(), format!("made for it: head node public, nodes private behind a NAT gateway ({nat})")));
-        choices.push((NEW_PUBLIC.into(), "made for it: one public subnet for all, no gateway to pay".into()));
+        choices.extend(self.new_ones("a VPC, "));
         // One that a cluster can be put into as it is goes before the account's default.
         let best = networks.iter().filter(|network| ways(network) > 0).max_by_key(|network| (ways(network), network.is_default));
         let best = best.or(networks.iter().find(|network| !network.subnets.is_empty()));
         let mut words = vec![
-            "new and new-public are made by ParallelCluster's own template, as a stack of their own.".to_owned(),
-            "A NAT gateway is billed by the hour, used or not, until it is deleted, and by what passes it.".to_owned(),
+            "new and new-public are made by ParallelCluster's template, as a stack of their own.".to_owned(),
+            "A NAT gateway is billed by the hour, used or not, and by what passes it.".to_owned(),
         ];
         if networks.is_empty() {
             words.insert(0, self.untold("networks", "type a VPC's id").unwrap_or_else(|| "There is no VPC in this region yet.".to_owned()));
@@ -113,13 +110,24 @@ impl Wizard {
         Question { proposed: best.map_or_else(|| NEW.to_owned(), |network| network.id.clone()), words, choices, ..Question::default() }
     }
 
+    /// What can be made instead of chosen.
+    fn new_ones(&self, with: &str) -> [(String, String); 2] {
+        let nat = self.prices.of(&self.ground.region, NAT, Purchase::OnDemand, None);
+        let nat = nat.map_or_else(|| "price unknown".to_owned(), |price| format!("{}/h", price.hour.about()));
+        [
+            (NEW.into(), format!("made for it: {with}head node public, nodes private behind a NAT gateway ({nat})")),
+            (NEW_PUBLIC.into(), format!("made for it: {with}one public subnet for all, no gateway to pay")),
+        ]
+    }
+
     fn ask_head_subnet(&self) -> Question {
         let subnets = self.network().map_or(&[][..], |network| &network.subnets);
         let best = subnets.iter().find(|s| s.route == Route::Internet).or(subnets.first());
         let mut words = vec!["You log in here: a public subnet is reached from anywhere.".to_owned()];
-        words.extend(self.no_subnets(subnets));
-        let choices = subnets.iter().map(|s| (s.id.clone(), subnet_words(s))).collect();
-        Question { proposed: best.map(|s| s.id.clone()).unwrap_or_default(), words, choices, ..Question::default() }
+        words.extend(self.untold("subnets", "type a subnet's id"));
+        let mut choices: Vec<(String, String)> = subnets.iter().map(|s| (s.id.clone(), subnet_words(s))).collect();
+        choices.extend(self.new_ones(""));
+        Question { proposed: best.map_or_else(|| NEW.to_owned(), |s| s.id.clone()), words, choices, ..Question::default() }
     }
 
     fn ask_queue_subnet(&self) -> Question {
@@ -132,14 +140,9 @@ impl Wizard {
             "Nodes need a way out but need not be reached: private with NAT is usual.".to_owned(),
             "In another zone than the head node's, traffic between them costs money.".to_owned(),
         ];
-        words.extend(self.no_subnets(subnets));
+        words.extend(self.untold("subnets", "type a subnet's id"));
         let choices = subnets.iter().map(|s| (s.id.clone(), subnet_words(s))).collect();
         Question { proposed: best.map(|s| s.id.clone()).unwrap_or_default(), words, choices, ..Question::default() }
-    }
-
-    fn no_subnets(&self, subnets: &[Subnet]) -> Option<String> {
-        let none = || "This network has no subnets: go back with < and choose another one, or a new one.".to_owned();
-        self.untold("subnets", "type a subnet's id").or_else(|| subnets.is_empty().then(none))
     }
 
     /// What could not be listed, and what to do instead.
@@ -183,7 +186,7 @@ impl Wizard {
         let words = if zones.is_empty() {
             vec![format!("Which zones offer both instance types is not known: type one, such as {}a.", self.ground.region)]
         } else {
-            vec!["All of the network is in it. These offer both instance types.".to_owned()]
+            vec!["All of them are in it. These zones offer both instance types.".to_owned()]
         };
         let choices: Vec<(String, String)> = zones.iter().map(|zone| (zone.clone(), String::new())).collect();
         Question { proposed: zones.first().cloned().unwrap_or_default(), words, choices, ..Question::default() }
@@ -191,7 +194,7 @@ impl Wizard {
 
     fn ask_capacity(&self) -> Question {
         let name = self.given(Step::QueueType);
-        let zone = if self.is_new() { self.given(Step::Zone) } else { self.zone(Step::QueueSubnet) };
+        let zone = if self.wish().is_some() { self.given(Step::Zone) } else { self.zone(Step::QueueSubnet) };
         let each = |purchase, words: &str| {
             let price = self.hour(name, purchase, zone).map_or_else(|| "price unknown".to_owned(), |price| format!("{price} each"));
             format!("{words}; {price}")

@@ -7,9 +7,9 @@ use std::collections::HashMap;
 use super::check::is_id;
 use crate::model::{Blueprint, Ground, Machine, Network, NewNetwork, Prices, Route, Storage, Subnet};
 
-/// A network that the template shall make, with a private subnet for the nodes.
+/// A VPC, or subnets in one, that the template shall make: private for the nodes.
 pub(super) const NEW: &str = "new";
-/// A network that the template shall make, with one public subnet for all.
+/// The same with one public subnet for all.
 pub(super) const NEW_PUBLIC: &str = "new-public";
 
 /// One question.
@@ -80,7 +80,7 @@ impl Step {
             Self::QueueSubnet => "Subnet of the queue's nodes",
             Self::HeadType => "Instance type of the head node",
             Self::QueueType => "Instance type of the queue's nodes",
-            Self::Zone => "Availability zone of the new network",
+            Self::Zone => "Availability zone of the new subnets",
             Self::Min => "Nodes at least",
             Self::Max => "Nodes at most",
             Self::Capacity => "Capacity",
@@ -137,11 +137,12 @@ impl Wizard {
         (Step::ALL.iter().take(self.answers.len() + 1).filter(applies).count(), Step::ALL.iter().filter(applies).count())
     }
 
-    /// Whether a step is asked at all: a new network has a zone, one that is there has subnets.
+    /// Whether a step is asked at all: new subnets have a zone, those that are there are chosen.
     fn applies(&self, step: Step) -> bool {
         match step {
-            Step::HeadSubnet | Step::QueueSubnet => !self.is_new(),
-            Step::Zone => self.is_new(),
+            Step::HeadSubnet => !is_new(self.given(Step::Network)),
+            Step::QueueSubnet => self.wish().is_none(),
+            Step::Zone => self.wish().is_some(),
             Step::Region | Step::Name | Step::Key | Step::Network | Step::HeadType | Step::QueueType => true,
             Step::Min | Step::Max | Step::Capacity | Step::Storage | Step::File => true,
         }
@@ -197,19 +198,20 @@ impl Wizard {
         }
     }
 
-    /// Whether the network is to be made.
-    pub(super) fn is_new(&self) -> bool {
-        matches!(self.given(Step::Network), NEW | NEW_PUBLIC)
+    /// How subnets are to be made, if they are.
+    pub(super) fn wish(&self) -> Option<&str> {
+        [Step::Network, Step::HeadSubnet].into_iter().map(|step| self.given(step)).find(|text| is_new(text))
     }
 
     /// The network that is to be made, if one is.
     pub(super) fn new_network(&self, cluster: crate::model::ClusterId, profile: Option<&str>) -> Option<NewNetwork> {
-        self.is_new().then(|| NewNetwork {
+        self.wish().map(|wish| NewNetwork {
             cluster,
             profile: profile.map(str::to_owned),
             region: self.ground.region.clone(),
+            vpc: Some(self.given(Step::Network).to_owned()).filter(|network| !is_new(network)),
             zone: self.given(Step::Zone).to_owned(),
-            is_private: self.given(Step::Network) == NEW,
+            is_private: wish == NEW,
             nodes: self.given(Step::Max).parse().unwrap_or(0),
         })
     }
@@ -224,16 +226,17 @@ impl Wizard {
     /// The network is there now, and is taken as any other one.
     pub(super) fn made_network(&mut self, vpc: &str, head: &str, queue: &str) {
         let planned = self.planned();
-        self.has_gateway = self.given(Step::Network) == NEW;
-        let mut subnets = vec![Subnet { id: head.to_owned(), ..planned.0 }];
-        if queue != head {
-            subnets.push(Subnet { id: queue.to_owned(), ..planned.1 });
-        }
-        // One that was there before, by an earlier attempt, is known better than it was planned, if it was whole then.
-        let is_whole = |known: &Network| [head, queue].iter().all(|id| known.subnets.iter().any(|subnet| subnet.id == *id));
-        self.ground.networks.retain(|known| known.id != vpc || is_whole(known));
-        if !self.ground.networks.iter().any(|known| known.id == vpc) {
-            self.ground.networks.push(Network { id: vpc.to_owned(), subnets, ..Network::default() });
+        self.has_gateway = self.wish() == Some(NEW);
+        let at = self.ground.networks.iter().position(|network| network.id == vpc).unwrap_or_else(|| {
+            self.ground.networks.push(Network { id: vpc.to_owned(), ..Network::default() });
+            self.ground.networks.len() - 1
+        });
+        // What an earlier attempt made is known already, and better than it was planned.
+        let subnets = &mut self.ground.networks[at].subnets;
+        for (id, planned) in [(head, planned.0), (queue, planned.1)] {
+            if !subnets.iter().any(|subnet| subnet.id == id) {
+                subnets.push(Subnet { id: id.to_owned(), ..planned });
+            }
         }
         for (step, text) in [(Step::Network, vpc), (Step::HeadSubnet, head), (Step::QueueSubnet, queue), (Step::Zone, "")] {
             self.put(step, text);
@@ -251,7 +254,7 @@ impl Wizard {
             zone: zone.clone(),
             ..Subnet::default()
         };
-        if self.given(Step::Network) == NEW {
+        if self.wish() == Some(NEW) {
             let private = Subnet { id: "the new private subnet".into(), route: Route::Nat, free: 4_090, zone, ..Subnet::default() };
             (public, private)
         } else {
@@ -318,13 +321,14 @@ impl Wizard {
             Step::Network if is_id("vpc-", text) && !self.ground.networks.iter().any(|network| network.id == text) => {
                 self.ground.networks.push(Network { id: text.to_owned(), ..Network::default() });
             }
-            Step::HeadSubnet | Step::QueueSubnet => {
+            Step::HeadSubnet | Step::QueueSubnet if is_id("subnet-", text) => {
                 let network = self.ground.networks.iter_mut().find(|one| one.id == network);
                 if let Some(network) = network.filter(|network| !network.subnets.iter().any(|subnet| subnet.id == text)) {
                     network.subnets.push(Subnet { id: text.to_owned(), route: Route::Unknown, ..Subnet::default() });
                 }
             }
-            Step::Region | Step::Name | Step::Key | Step::Network | Step::HeadType | Step::QueueType | Step::Zone => {}
+            Step::Region | Step::Name | Step::Key | Step::Network | Step::HeadSubnet | Step::QueueSubnet => {}
+            Step::HeadType | Step::QueueType | Step::Zone => {}
             Step::Min | Step::Max | Step::Capacity | Step::Storage | Step::File => {}
         }
     }
@@ -337,7 +341,7 @@ impl Wizard {
     /// All answers together.
     pub(super) fn blueprint(&self) -> Blueprint {
         let planned = self.planned();
-        let subnet = |step, planned: Subnet| if self.is_new() { planned } else { self.subnet(step).cloned().unwrap_or_default() };
+        let subnet = |step, planned: Subnet| if self.wish().is_some() { planned } else { self.subnet(step).cloned().unwrap_or_default() };
         Blueprint {
             name: self.given(Step::Name).to_owned(),
             region: self.ground.region.clone(),
@@ -351,9 +355,14 @@ impl Wizard {
             max: self.given(Step::Max).parse().unwrap_or(10),
             spot: self.given(Step::Capacity) == "spot",
             storage: Storage::read(self.given(Step::Storage)).unwrap_or_default(),
-            gateway: self.has_gateway || self.given(Step::Network) == NEW,
+            gateway: self.has_gateway || self.wish() == Some(NEW),
         }
     }
+}
+
+/// Whether an answer asks for something to be made.
+pub(super) fn is_new(text: &str) -> bool {
+    matches!(text, NEW | NEW_PUBLIC)
 }
 
 #[cfg(test)]

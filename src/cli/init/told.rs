@@ -53,7 +53,7 @@ pub(super) fn as_json(
     let hour = |burn: &Burn| burn.brief().map(|_| burn.hour.dollars());
     json!({
         "name": blueprint.name, "region": blueprint.region, "file": file, "yaml": yaml, "key": blueprint.key, "private_key": private,
-        "new_vpc": vpc, "remarks": blueprint.faults(), "dry_run": dry_run,
+        "new_network": vpc, "remarks": blueprint.faults(), "dry_run": dry_run,
         "cost_per_hour": {
             "currency": "USD", "min_nodes": hour(&least), "max_nodes": hour(&most), "unpriced": most.unpriced, "assumes": most.assumes(),
         },

@@ -5,6 +5,7 @@
 use std::collections::HashSet;
 
 use aws_sdk_cloudformation::types::{Capability, Parameter, Stack, StackEvent, Tag};
+use aws_sdk_ec2::types::Filter;
 use futures::stream::{self, BoxStream, StreamExt};
 
 use super::client::Clients;
@@ -43,20 +44,51 @@ fn template(wanted: &NewNetwork, version: &str) -> String {
     )
 }
 
+/// What the template is told: the VPC and its gateway, empty where it makes them, and the subnets' addresses.
+struct Place {
+    vpc: String,
+    gateway: String,
+    ranges: (String, Option<String>),
+}
+
+/// Looks for room, in the VPC that is there or in one that will be.
+async fn place(clients: &Clients, wanted: &NewNetwork) -> Result<Place, Failure> {
+    let no_room = |cidr: &str| {
+        let what = format!("there is no room in {cidr} for subnets of {} nodes", wanted.nodes);
+        Failure::new(FailureKind::Rejected, clients.place(), what).hint("Another VPC, a new one, or fewer nodes at most.")
+    };
+    let Some(vpc) = &wanted.vpc else {
+        let ranges = wanted.own_ranges().ok_or_else(|| no_room("a new VPC"))?;
+        return Ok(Place { vpc: String::new(), gateway: String::new(), ranges });
+    };
+    let filter = |name: &str| Filter::builder().name(name).values(vpc).build();
+    let found = clients.ec2.describe_vpcs().vpc_ids(vpc).send().await;
+    let found = found.map_err(|error| trouble::failure(clients, "ec2:DescribeVpcs", &error))?;
+    let cidr = found.vpcs().first().and_then(|vpc| vpc.cidr_block()).unwrap_or_default();
+    let mut pages = clients.ec2.describe_subnets().filters(filter("vpc-id")).into_paginator().send();
+    let mut taken = Vec::new();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| trouble::failure(clients, "ec2:DescribeSubnets", &error))?;
+        taken.extend(page.subnets().iter().filter_map(|subnet| subnet.cidr_block().map(str::to_owned)));
+    }
+    let gateways = clients.ec2.describe_internet_gateways().filters(filter("attachment.vpc-id")).send().await;
+    let gateways = gateways.map_err(|error| trouble::failure(clients, "ec2:DescribeInternetGateways", &error))?;
+    let gateway = gateways.internet_gateways().first().and_then(|gateway| gateway.internet_gateway_id()).unwrap_or_default();
+    let ranges = wanted.ranges(cidr, &taken).ok_or_else(|| no_room(cidr))?;
+    Ok(Place { vpc: vpc.clone(), gateway: gateway.to_owned(), ranges })
+}
+
 async fn begin(clients: &Clients, wanted: &NewNetwork, version: &str) -> Result<String, Failure> {
     let name = wanted.stack();
-    let (public, private) = wanted.ranges();
+    let Place { vpc, gateway, ranges: (public, private) } = place(clients, wanted).await?;
     let parameter = |key: &str, value: &str| Parameter::builder().parameter_key(key).parameter_value(value).build();
-    // Without a VPC and a gateway the template makes both.
     let mut parameters = vec![
         parameter("AvailabilityZone", &wanted.zone),
-        parameter("VpcId", ""),
-        parameter("InternetGatewayId", ""),
+        parameter("VpcId", &vpc),
+        parameter("InternetGatewayId", &gateway),
         parameter("PublicCIDR", &public),
     ];
-    if wanted.is_private {
-        parameters.push(parameter("PrivateCIDR", &private));
-    }
+    parameters.extend(private.map(|private| parameter("PrivateCIDR", &private)));
     let create = clients.stacks.create_stack().stack_name(&name).template_url(template(wanted, version)).set_parameters(Some(parameters));
     let create = create.capabilities(Capability::CapabilityIam).tags(Tag::builder().key("created-by").value("qdeck").build());
     let Err(error) = create.send().await else {
@@ -68,6 +100,12 @@ async fn begin(clients: &Clients, wanted: &NewNetwork, version: &str) -> Result<
     }
     let there = described(clients, &name).await?;
     let status = status(&there);
+    if there.parameters().iter().any(|p| p.parameter_key() == Some("VpcId") && p.parameter_value().unwrap_or_default() != vpc) {
+        let what = format!("there is a stack {name} already, and it is for another VPC");
+        return Err(
+            Failure::new(FailureKind::Conflict, clients.place(), what).hint(format!("When nothing needs it: {}.", delete(clients, &name)))
+        );
+    }
     if !matches!(status, "CREATE_IN_PROGRESS" | "CREATE_COMPLETE") {
         let what = format!("there is a stack {name} already, and it is {status}");
         return Err(
@@ -221,24 +259,20 @@ mod tests {
     use super::*;
     use crate::model::ClusterId;
 
-    fn wanted(region: &str, is_private: bool, nodes: u32) -> NewNetwork {
+    fn wanted(region: &str, is_private: bool) -> NewNetwork {
         let cluster = ClusterId::aws(None, region, "lab");
-        NewNetwork { cluster, profile: None, region: region.into(), zone: format!("{region}a"), is_private, nodes }
+        NewNetwork { cluster, profile: None, region: region.into(), vpc: None, zone: format!("{region}a"), is_private, nodes: 10 }
     }
 
     #[test]
     fn the_template_is_the_one_that_pcluster_takes() {
-        let private = wanted("eu-central-1", true, 10);
+        let private = wanted("eu-central-1", true);
         assert_eq!(
             template(&private, "3.16.1"),
             "https://eu-central-1-aws-parallelcluster.s3.eu-central-1.amazonaws.com/parallelcluster/3.16.1/templates/networking/\
              public-private-3.16.1.cfn.json"
         );
-        assert!(template(&wanted("cn-north-1", false, 1), "3").contains(".s3.cn-north-1.amazonaws.com.cn/"));
-        assert_eq!(private.stack(), "parallelclusternetworking-pubpriv-lab");
-        assert_eq!(private.ranges(), ("10.0.0.0/24".into(), "10.0.16.0/20".into()));
-        let public = |nodes| wanted("eu-west-1", false, nodes).ranges().0;
-        assert_eq!((public(10), public(1_795), public(1_796)), ("10.0.0.0/20".into(), "10.0.0.0/20".into(), "10.0.0.0/19".into()));
+        assert!(template(&wanted("cn-north-1", false), "3").contains(".s3.cn-north-1.amazonaws.com.cn/"));
     }
 
     #[test]

@@ -122,6 +122,22 @@ fn an_account_without_a_network_gets_one_made() {
 }
 
 #[test]
+fn subnets_can_be_made_in_a_network_that_is_there() {
+    let mut wizard = answered(&["", "lab", "", "vpc-1", "new-public"]);
+    assert_eq!((wizard.step(), wizard.count()), (Some(Step::HeadType), (6, 13)));
+    ["", "", "", "", "", "", "none", ""].iter().for_each(|answer| assert_eq!(wizard.answer(answer), Ok(Next::On)));
+    let wanted = wizard.new_network(crate::model::ClusterId::new("x/eu-west-1/lab"), None).unwrap();
+    assert_eq!((wanted.vpc.as_deref(), wanted.is_private, wanted.zone.as_str()), (Some("vpc-1"), false, "eu-west-1a"));
+    wizard.made_network("vpc-1", "subnet-9", "subnet-9");
+    let there = wizard.blueprint();
+    assert_eq!((there.head_subnet.id.as_str(), there.queue_subnet.id.as_str(), there.gateway), ("subnet-9", "subnet-9", false));
+    assert_eq!((wizard.ground.networks.len(), wizard.ground.networks[0].subnets.len()), (1, 4));
+    // Taken back, the subnets that were there can be chosen again.
+    wizard.back_to(Step::HeadSubnet);
+    assert_eq!((wizard.answer("subnet-b"), wizard.step()), (Ok(Next::On), Some(Step::QueueSubnet)));
+}
+
+#[test]
 fn what_was_answered_is_proposed_when_its_step_comes_again() {
     let mut wizard = answered(&["", "lab", "new:lab-key", "", "", "", "", "", "2", "7"]);
     wizard.back_to(Step::Name);
