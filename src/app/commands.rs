@@ -159,7 +159,8 @@ impl App {
             }
             (Receipt::Begun { .. } | Receipt::Refused(_), _) => Vec::new(),
             (Receipt::Noted, _)
-            | (Receipt::Submitted { .. } | Receipt::Differs { .. } | Receipt::Changed { .. } | Receipt::Staged { .. }, _) => Vec::new(),
+            | (Receipt::Submitted { .. } | Receipt::Differs { .. } | Receipt::Changed { .. } | Receipt::Staged { .. }, _)
+            | (Receipt::Network { .. }, _) => Vec::new(),
         }
     }
 

@@ -2,22 +2,26 @@
 //!
 //! Touches nothing before the last answer; what was made then is told, however it ends. Never writes over a file.
 
+mod check;
+mod look;
+mod making;
+mod question;
 mod steps;
+mod told;
 
-use std::io::{BufRead as _, IsTerminal, Write as _};
-use std::path::{Path, PathBuf};
+use std::io::{BufRead as _, IsTerminal};
+use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::{Value, json};
 
-use super::{Arguments, lifecycle, print, run};
+use super::{Arguments, print};
 use crate::model::text::clean;
-use crate::model::{
-    Answer, Blueprint, ClusterId, Command, Configuration, Draft, Failure, FailureKind, KeyPair, Machine, Place, Query, Receipt, Source,
-    Verdict,
-};
+use crate::model::{Failure, FailureKind, Source};
 use crate::remote::Remote;
-use steps::{HEADS, NODES, Next, Question, Step, Wizard};
+use look::Quotes;
+use making::{Made, Making};
+use question::Question;
+use steps::{Next, Step, Wizard, is_new};
 
 /// Options of `init`; what is given is not asked.
 #[derive(Args, Debug, Clone, Default)]
@@ -28,11 +32,14 @@ pub struct Wanted {
     /// Key pair: its name, new:NAME to make one, import:FILE.pub to give AWS a public key
     #[arg(long)]
     key: Option<String>,
-    /// VPC
-    #[arg(long, value_name = "ID")]
+    /// VPC: its id; new lets ParallelCluster's template make one with a NAT gateway, new-public one without
+    #[arg(long, value_name = "ID|new|new-public")]
     vpc: Option<String>,
-    /// Subnet of the head node
-    #[arg(long, value_name = "ID")]
+    /// Availability zone of what is new
+    #[arg(long)]
+    zone: Option<String>,
+    /// Subnet of the head node; new and new-public make subnets for it and the nodes in a VPC that is there
+    #[arg(long, value_name = "ID|new|new-public")]
     subnet: Option<String>,
     /// Subnet of the queue's nodes
     #[arg(long, value_name = "ID")]
@@ -76,6 +83,7 @@ impl Wanted {
             Step::QueueSubnet => self.queue_subnet.clone(),
             Step::HeadType => self.head.clone(),
             Step::QueueType => self.queue_type.clone(),
+            Step::Zone => self.zone.clone(),
             Step::Min => self.min.map(|n| n.to_string()),
             Step::Max => self.max.map(|n| n.to_string()),
             Step::Capacity if self.spot => Some("spot".into()),
@@ -84,23 +92,19 @@ impl Wanted {
             Step::File => self.output.as_ref().map(|path| path.display().to_string()),
         }
     }
-}
 
-/// What exists now that did not before. Told when it is dropped, so that nothing is left behind without a word.
-struct Made {
-    key: Option<String>,
-    file: Option<PathBuf>,
-    is_told: bool,
-}
-
-impl Drop for Made {
-    fn drop(&mut self) {
-        if self.is_told {
-            return;
+    /// Options that mean nothing together.
+    fn contradiction(&self) -> Option<&'static str> {
+        let new_vpc = self.vpc.as_deref().is_some_and(is_new);
+        let new_subnets = self.subnet.as_deref().is_some_and(is_new);
+        if new_vpc && (self.subnet.is_some() || self.queue_subnet.is_some()) {
+            return Some("a new VPC has no subnets that could be named: --subnet and --queue-subnet are for one that is there");
         }
-        for line in self.key.iter().cloned().chain(self.file.iter().map(|file| format!("{} was written", file.display()))) {
-            let _ = writeln!(std::io::stderr(), "qdeck: {}", clean(&line));
+        if new_subnets && self.queue_subnet.is_some() {
+            return Some("new subnets are for the nodes too: there is no --queue-subnet then");
         }
+        let is_there = self.vpc.is_some() && !new_vpc && self.subnet.is_some() && !new_subnets;
+        (is_there && self.zone.is_some()).then_some("--zone is for what is new: of subnets that are there it is known")
     }
 }
 
@@ -111,85 +115,123 @@ pub(super) async fn run(arguments: &Arguments, wanted: &Wanted, remote: &dyn Rem
         let hint = "--yes takes what would be proposed for everything that no option gives; --json does the same and prints JSON.";
         return Err(Failure::new(FailureKind::Rejected, "init", what).hint(hint));
     }
-    let Some(mut source) = sources.iter().find(|source| matches!(source, Source::Aws { .. })).cloned() else {
+    if let Some(what) = wanted.contradiction() {
+        return Err(Failure::new(FailureKind::Rejected, "init", what));
+    }
+    let Some(source) = sources.iter().find(|source| matches!(source, Source::Aws { .. })).cloned() else {
         return Err(Failure::new(FailureKind::Unsupported, "init", "no AWS account is configured, or this qdeck was built without AWS"));
     };
-    let mut wizard = look(remote, &source).await?;
+    let mut wizard = look::around(remote, &source).await?;
     if asks {
         print::out(b"A first cluster, step by step. An empty line takes what stands in [brackets]; < goes back; Ctrl-C leaves, and nothing is made.\n")?;
     }
-    // A step that an option answers is passed in both directions.
-    let mut back = false;
-    while let Some(step) = wizard.step() {
-        if back && wanted.given(step, asks).is_some() && wizard.back() {
-            continue;
-        }
-        back = false;
-        let Some(question) = wizard.question() else { break };
-        let preset = wanted.given(step, asks);
-        let text = match &preset {
-            Some(text) => text.clone(),
-            None if asks => match ask(&question, Step::ALL.iter().position(|one| *one == step).unwrap_or(0)).await? {
-                Reply::Text(text) => text,
-                Reply::Back => {
-                    back = wizard.back();
-                    continue;
-                }
-            },
-            None => String::new(),
-        };
-        let wrong = |why: String| {
-            let words = question.words.join(" ");
-            let failure = Failure::new(FailureKind::Rejected, step.option(), why);
-            if words.is_empty() || step == Step::Region { failure } else { failure.hint(words) }
-        };
-        match wizard.answer(&text) {
-            Ok(Next::On) => {}
-            Ok(Next::Look(region)) => {
-                let Source::Aws { profile, .. } = &source else { break };
-                source = Source::Aws { profile: profile.clone(), region: Some(region) };
-                let there = look(remote, &source).await?;
-                (wizard.ground, wizard.machines) = (there.ground, there.machines);
+    let quotes = Some(look::quotes(remote, &source, &wizard));
+    let mut talk = Talk { remote, wanted, asks, source, quotes, mended: Vec::new() };
+    let mut made = Made::default();
+    loop {
+        talk.through(&mut wizard, &made).await?;
+        talk.priced(&mut wizard).await;
+        let making = Making { remote, source: &talk.source, json: arguments.json, asks };
+        match making.all(&mut wizard, &mut made).await? {
+            // What was given for this step will not do: it is asked for from now on.
+            Some(step) => {
+                talk.mended.push(step);
+                wizard.back_to(step);
             }
-            Ok(Next::Machine(name)) => {
-                let found = machines(remote, &source, vec![name.clone()]).await?;
-                let known = !found.is_empty();
-                wizard.machines.extend(found);
-                let why = format!("{name} is not offered in {}", wizard.ground.region);
-                if known {
-                    // Now that it is known what it is, it may still not fit.
-                    if let Err(why) = wizard.answer(&name) {
-                        refused(asks && preset.is_none(), wrong(why))?;
+            None => return Ok(()),
+        }
+    }
+}
+
+/// The questions, put to somebody or answered by options.
+struct Talk<'a> {
+    remote: &'a dyn Remote,
+    wanted: &'a Wanted,
+    asks: bool,
+    source: Source,
+    /// Prices that are on their way.
+    quotes: Option<Quotes>,
+    /// Steps whose option will not do.
+    mended: Vec<Step>,
+}
+
+impl Talk<'_> {
+    /// Asks until nothing is open.
+    async fn through(&mut self, wizard: &mut Wizard, made: &Made) -> Result<(), Failure> {
+        // A step that an option answers is passed in both directions.
+        let mut back = false;
+        while let Some(step) = wizard.step() {
+            let preset = self.wanted.given(step, self.asks).filter(|_| !self.mended.contains(&step));
+            if back && preset.is_some() && wizard.back() {
+                continue;
+            }
+            back = false;
+            if !matches!(step, Step::Region | Step::Name | Step::Key) {
+                self.priced(wizard).await;
+            }
+            let Some(question) = wizard.question() else { break };
+            let text = match &preset {
+                Some(text) => text.clone(),
+                None if self.asks => match ask(&question, wizard.count()).await? {
+                    Reply::Text(text) => text,
+                    Reply::Back => {
+                        back = wizard.back();
+                        continue;
                     }
-                } else {
-                    refused(asks && preset.is_none(), wrong(why))?;
+                },
+                None => String::new(),
+            };
+            match self.answered(wizard, made, &text).await {
+                Ok(note) if self.asks => note.map_or(Ok(()), |note| print::out(format!("  {}\n", clean(&note)).as_bytes()))?,
+                Ok(_) => {}
+                // Somebody who can answer again is told; a script has failed.
+                Err(failure) if self.asks && preset.is_none() => print::out(told::indented(&failure).as_bytes())?,
+                Err(failure) => {
+                    let words = question.words.join(" ");
+                    return Err(if words.is_empty() || !failure.hint.is_empty() || step == Step::Region {
+                        failure
+                    } else {
+                        failure.hint(words)
+                    });
                 }
             }
-            Err(why) => refused(asks && preset.is_none(), wrong(why))?,
         }
+        Ok(())
     }
-    finish(arguments, &wizard, &source, remote, asks).await
-}
 
-/// Somebody who can answer again is told; a script has failed.
-fn refused(asks: bool, failure: Failure) -> Result<(), Failure> {
-    if !asks {
-        return Err(failure);
+    /// Takes an answer, and what has to be looked up for it. What to know of it, or what is wrong with it.
+    async fn answered(&mut self, wizard: &mut Wizard, made: &Made, text: &str) -> Result<Option<String>, Failure> {
+        let Some(step) = wizard.step() else { return Ok(None) };
+        let wrong = |why: String| Failure::new(FailureKind::Rejected, step.option(), why);
+        match wizard.answer(text).map_err(wrong)? {
+            Next::On => {}
+            Next::Look(region) => {
+                let Source::Aws { profile, .. } = &self.source else { return Ok(None) };
+                let source = Source::Aws { profile: profile.clone(), region: Some(region) };
+                let there = look::around(self.remote, &source).await.inspect_err(|_| wizard.reject(step))?;
+                wizard.moved_to(there);
+                self.quotes = Some(look::quotes(self.remote, &source, wizard));
+                self.source = source;
+            }
+            Next::Machine(name) => {
+                let found = look::machines(self.remote, &self.source, vec![name.clone()]).await?;
+                if found.is_empty() {
+                    return Err(wrong(format!("{name} is not offered in {}", wizard.ground.region)));
+                }
+                wizard.machines.extend(found);
+                self.quotes = Some(look::quotes_of(self.remote, &self.source, wizard, vec![name.clone()]));
+                // Now that it is known what it is, it may still not fit.
+                wizard.answer(&name).map_err(wrong)?;
+            }
+        }
+        look::beside(step, wizard.given(step), made).map_err(wrong).inspect_err(|_| wizard.reject(step))
     }
-    print::out(format!("  {}\n", clean(&failure.what)).as_bytes())
-}
 
-async fn look(remote: &dyn Remote, source: &Source) -> Result<Wizard, Failure> {
-    let names = HEADS.iter().chain(&NODES).map(|name| (*name).to_owned()).collect();
-    let (ground, machines) = futures::join!(remote.ask(Query::Ground(source.clone())), machines(remote, source, names));
-    let Answer::Ground(ground) = ground? else { return Ok(Wizard::default()) };
-    Ok(Wizard::new(*ground, machines?))
-}
-
-async fn machines(remote: &dyn Remote, source: &Source, names: Vec<String>) -> Result<Vec<Machine>, Failure> {
-    match remote.ask(Query::Machines { source: source.clone(), names }).await? {
-        Answer::Machines(found) => Ok(found),
-        _ => Ok(Vec::new()),
+    /// Waits for prices that are on their way.
+    async fn priced(&mut self, wizard: &mut Wizard) {
+        if let Some(quotes) = self.quotes.take() {
+            wizard.prices = look::priced(quotes).await;
+        }
     }
 }
 
@@ -199,8 +241,8 @@ enum Reply {
 }
 
 /// Shows a question and reads a line.
-async fn ask(question: &Question, number: usize) -> Result<Reply, Failure> {
-    let mut text = format!("\n{}/{}  {}\n", number + 1, Step::ALL.len(), question.title);
+async fn ask(question: &Question, (number, all): (usize, usize)) -> Result<Reply, Failure> {
+    let mut text = format!("\n{number}/{all}  {}\n", question.title);
     for line in &question.words {
         text.push_str(&format!("  {}\n", clean(line)));
     }
@@ -219,140 +261,12 @@ async fn ask(question: &Question, number: usize) -> Result<Reply, Failure> {
 /// The next line that is typed. Its end is somebody leaving.
 async fn line() -> Result<String, Failure> {
     let read = tokio::task::spawn_blocking(|| {
-        let mut line = String::new();
-        std::io::stdin().lock().read_line(&mut line).map(|n| (n, line))
+        // Bytes: what is no text is somebody's wrong key, and not the end.
+        let mut line = Vec::new();
+        std::io::stdin().lock().read_until(b'\n', &mut line).map(|n| (n, String::from_utf8_lossy(&line).into_owned()))
     });
     match read.await {
         Ok(Ok((n, line))) if n > 0 => Ok(line),
-        _ => Err(Failure::new(FailureKind::Stopped, "init", "no more answers: nothing was made")),
-    }
-}
-
-/// Shows it, makes what has to be made, writes it and lets `pcluster` look at it.
-async fn finish(arguments: &Arguments, wizard: &Wizard, source: &Source, remote: &dyn Remote, asks: bool) -> Result<(), Failure> {
-    let blueprint = wizard.blueprint();
-    let yaml = blueprint.yaml();
-    let file = std::path::absolute(crate::remote::live::at_home(Path::new(wizard.given(Step::File)))).unwrap_or_default();
-    if file.exists() {
-        let failure = Failure::new(FailureKind::Conflict, file.display().to_string(), "there is a file of this name already");
-        return Err(failure.hint("--output names another one."));
-    }
-    let key = key_pair(wizard, source);
-    if asks {
-        let made = key.as_ref().map(|key| format!("It first will {}.\n", Command::MakeKey(key.clone()))).unwrap_or_default();
-        let faults: String = blueprint.faults().iter().map(|fault| format!("  But: {}\n", clean(fault))).collect();
-        print::out(format!("\n{yaml}\n{faults}{made}Write this to {}? [y/n] > ", clean(&file.display().to_string())).as_bytes())?;
-        if !matches!(line().await?.trim(), "" | "y" | "Y" | "yes") {
-            return Err(Failure::new(FailureKind::Stopped, "init", "left: nothing was made"));
-        }
-    } else if !arguments.json {
-        for fault in blueprint.faults() {
-            let _ = writeln!(std::io::stderr(), "qdeck: {}", clean(&fault));
-        }
-    }
-    let mut made = Made { key: None, file: None, is_told: false };
-    let mut private = None;
-    if let Some(key) = key {
-        let name = key.name.clone();
-        let words = if key.public.is_some() { "was imported" } else { "was created" };
-        // Left while AWS works on it, nobody knows.
-        made.key = Some(format!("it is not known whether the key pair {name} {words} in {}", blueprint.region));
-        match run::run(remote, Command::MakeKey(key)).await {
-            Ok(Receipt::Saved(path)) => private = Some(path),
-            Ok(_) => {}
-            Err(failure) => {
-                made.key = None;
-                return Err(failure);
-            }
-        }
-        let kept = private.as_ref().map_or_else(String::new, |path| format!(", its private half is in {}", path.display()));
-        made.key = Some(format!("the key pair {name} {words} in {}{kept}", blueprint.region));
-    }
-    run::run(remote, Command::Save { path: file.clone(), text: yaml.clone() }).await?;
-    made.file = Some(file.clone());
-    if asks {
-        print::out(b"Written. pcluster checks it now, which takes a while ...\n")?;
-    }
-    let profile = match source {
-        Source::Aws { profile, .. } => profile.as_deref(),
-        Source::Fixed => None,
-    };
-    let cluster = ClusterId::aws(profile, &blueprint.region, &blueprint.name);
-    let checked = rehearse(remote, cluster, &file).await;
-    made.is_told = true;
-    if arguments.json {
-        print::json(&as_json(&blueprint, &file, &yaml, private.as_deref(), &checked))?;
-    } else {
-        let told = made.key.iter().map(|key| format!("{key}\n")).collect::<String>();
-        print::out(format!("{}{}\n", clean(&told).replace('\u{240a}', "\n"), clean(&file.display().to_string())).as_bytes())?;
-    }
-    verdict(arguments.json, &blueprint, &file, checked)
-}
-
-fn key_pair(wizard: &Wizard, source: &Source) -> Option<KeyPair> {
-    let Source::Aws { profile, .. } = source else { return None };
-    let (name, region) = (wizard.key_name(), wizard.ground.region.clone());
-    let public = match wizard.given(Step::Key).split_once(':') {
-        Some(("new", _)) => None,
-        Some(("import", path)) => Some(crate::remote::live::at_home(Path::new(path))),
-        _ => return None,
-    };
-    let dest = crate::remote::live::at_home(Path::new(&format!("~/.ssh/{name}.pem")));
-    let cluster = ClusterId::aws(profile.as_deref(), &region, wizard.given(Step::Name));
-    Some(KeyPair { cluster, profile: profile.clone(), region, name, public, dest })
-}
-
-fn as_json(blueprint: &Blueprint, file: &Path, yaml: &str, private: Option<&Path>, checked: &Result<Verdict, Failure>) -> Value {
-    let dry_run = match checked {
-        Ok(found) => json!({ "ok": found.accepted, "said": found.said, "messages": lifecycle::remarks_json(found) }),
-        // Nobody looked.
-        Err(failure) => json!({ "ok": null, "said": failure.what, "messages": [] }),
-    };
-    json!({
-        "name": blueprint.name, "region": blueprint.region, "file": file, "yaml": yaml, "key": blueprint.key, "private_key": private,
-        "remarks": blueprint.faults(), "dry_run": dry_run,
-    })
-}
-
-/// What `pcluster` says of a configuration before anything is made.
-async fn rehearse(remote: &dyn Remote, cluster: ClusterId, file: &Path) -> Result<Verdict, Failure> {
-    let of = Configuration::File { place: Place::Here, path: file.display().to_string() };
-    match remote.ask(Query::DryRun { cluster, draft: Draft::Create(of) }).await? {
-        Answer::Verdict(verdict) => Ok(*verdict),
-        _ => Ok(Verdict::default()),
-    }
-}
-
-/// What `pcluster` said. That it is not there is no failure: the file is.
-fn verdict(json: bool, blueprint: &Blueprint, file: &Path, checked: Result<Verdict, Failure>) -> Result<(), Failure> {
-    let say = |text: &str| {
-        let _ = writeln!(std::io::stderr(), "qdeck: {}", clean(text));
-    };
-    match checked {
-        Err(failure) if failure.kind == FailureKind::NotFound => {
-            if !json {
-                say(&format!("not checked: {failure}"));
-            }
-            Ok(())
-        }
-        Err(failure) => Err(failure),
-        Ok(found) => {
-            if !json {
-                lifecycle::remarks(file, &found);
-            }
-            if !found.accepted {
-                let hint = format!("Correct {} and check it again: pcluster create-cluster --dryrun true.", file.display());
-                return Err(Failure::new(FailureKind::Rejected, "pcluster", found.said).hint(hint));
-            }
-            if json {
-                return Ok(());
-            }
-            let next = format!(
-                "pcluster would create it. Do so: qdeck create {} --file {}\n",
-                blueprint.name,
-                crate::model::text::quoted(&file.display().to_string())
-            );
-            print::out(clean(&next).replace('\u{240a}', "\n").as_bytes())
-        }
+        _ => Err(Failure::new(FailureKind::Stopped, "init", "no more answers: left here")),
     }
 }

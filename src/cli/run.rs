@@ -11,6 +11,11 @@ use crate::remote::Remote;
 
 /// Runs a command to its end. Progress is shown only to a person.
 pub(super) async fn run(remote: &dyn Remote, command: Command) -> Result<Receipt, Failure> {
+    telling(remote, command, |_| {}).await
+}
+
+/// The same, with each step of it told to `step`.
+pub(super) async fn telling(remote: &dyn Remote, command: Command, mut step: impl FnMut(&str)) -> Result<Receipt, Failure> {
     let person = std::io::stderr().is_terminal();
     let mut stream = remote.run(command);
     let mut bar = false;
@@ -19,7 +24,7 @@ pub(super) async fn run(remote: &dyn Remote, command: Command) -> Result<Receipt
     };
     while let Some(progress) = stream.next().await {
         match progress {
-            Progress::Step(_) => {}
+            Progress::Step(words) => step(&words),
             Progress::Moved { done, total, file } if person => {
                 bar = true;
                 let total = total.map_or_else(String::new, |total| format!(" of {}", bytes(total)));

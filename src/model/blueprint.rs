@@ -1,6 +1,7 @@
 //! A first cluster, and ParallelCluster's YAML of it. Pure: every name in it is quoted where YAML would read something else.
 
-use super::{Route, Subnet};
+use super::price::NAT;
+use super::{Burn, Machines, Prices, Purchase, Role, Route, Subnet};
 
 /// Data that every node sees.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -81,6 +82,8 @@ pub struct Blueprint {
     pub spot: bool,
     /// What is shared.
     pub storage: Storage,
+    /// Whether a NAT gateway is made for it, which is paid for besides.
+    pub gateway: bool,
 }
 
 impl Blueprint {
@@ -141,6 +144,28 @@ impl Blueprint {
         format!("SharedStorage:\n  - Name: {}\n    MountDir: {mount}\n    StorageType: {kind}\n    {settings}{keeps}", &mount[1..])
     }
 
+    /// What an hour of it costs with its fewest nodes and with its most, as far as prices are known.
+    pub fn cost(&self, prices: &Prices) -> (Burn, Burn) {
+        let machines = |role, kind: &str, purchase, subnet: &Subnet, count| Machines {
+            role,
+            instance_type: kind.to_owned(),
+            purchase,
+            zone: Some(subnet.zone.clone()).filter(|zone| !zone.is_empty()),
+            count,
+        };
+        let purchase = if self.spot { Purchase::Spot } else { Purchase::OnDemand };
+        let with = |nodes| {
+            let head = machines(Role::Head, &self.head_type, Purchase::OnDemand, &self.head_subnet, 1);
+            let queue = machines(Role::Compute, &self.queue_type, purchase, &self.queue_subnet, nodes);
+            let mut burn = Burn::of(&[head, queue], Some(&self.region), prices);
+            if self.gateway {
+                burn.add(prices.of(&self.region, NAT, Purchase::OnDemand, None), Purchase::OnDemand, 1);
+            }
+            burn
+        };
+        (with(self.min), with(self.max))
+    }
+
     /// What ParallelCluster would refuse, found without asking it.
     pub fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
@@ -151,7 +176,8 @@ impl Blueprint {
         if self.min > self.max {
             faults.push(format!("at least {} nodes and at most {}: the other way round?", self.min, self.max));
         }
-        if self.queue_subnet.free < self.max {
+        // Of a subnet that could not be looked up nothing is known, its zone neither.
+        if !self.queue_subnet.zone.is_empty() && self.queue_subnet.free < self.max {
             faults.push(format!("{} has {} free addresses for {} nodes", self.queue_subnet.id, self.queue_subnet.free, self.max));
         }
         if self.head_subnet.route == Route::None || self.queue_subnet.route == Route::None {
@@ -204,6 +230,7 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
+    use crate::model::{Money, Price, Quote};
 
     fn subnet(id: &str, route: Route, gives_public: bool) -> Subnet {
         Subnet { id: id.into(), route, gives_public, free: 250, zone: "eu-west-1a".into(), ..Subnet::default() }
@@ -223,7 +250,25 @@ mod tests {
             max: 10,
             spot: true,
             storage: Storage::Ebs { gib: 200 },
+            gateway: false,
         }
+    }
+
+    #[test]
+    fn an_hour_costs_what_runs_then_and_what_has_no_price_is_counted() {
+        let at = jiff::Timestamp::from_second(1_790_000_000).unwrap();
+        let price = |micros| Price { hour: Money::micros(micros), at };
+        let mut prices = Prices::default();
+        let key = |kind: &str| ("eu-west-1".to_owned(), kind.to_owned());
+        prices.quotes.insert(key("t3.medium"), Quote { on_demand: Some(price(45_600)), ..Quote::default() });
+        let spot = [("eu-west-1a".to_owned(), price(70_000)), ("eu-west-1b".to_owned(), price(90_000))];
+        prices.quotes.insert(key("c6i.xlarge"), Quote { on_demand: Some(price(194_000)), spot: spot.into() });
+        let hours = |of: Blueprint| (of.cost(&prices).0.brief().unwrap(), of.cost(&prices).1.brief().unwrap());
+        assert_eq!(hours(blueprint()), ("≈ $0.046/h".into(), "≈ $0.746/h".into()));
+        assert_eq!(hours(Blueprint { spot: false, min: 1, ..blueprint() }), ("≈ $0.240/h".into(), "≈ $1.99/h".into()));
+        // A gateway without a known price, and nodes without one.
+        assert_eq!(hours(Blueprint { gateway: true, ..blueprint() }).0, "≈ $0.046/h + ?");
+        assert_eq!(Blueprint { queue_type: "x9.huge".into(), ..blueprint() }.cost(&prices).1.unpriced, 10);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 
 use super::lines::Printout;
-use super::{Chosen, ClusterId, Failure, JobChange, JobId, LogSource, NodeChange, Operation, Place, Refusals, Stage, Verdict};
+use super::{Chosen, ClusterId, Failure, JobChange, JobId, LogSource, NewNetwork, NodeChange, Operation, Place, Refusals, Stage, Verdict};
 
 /// Something that changes the world.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -65,6 +65,8 @@ pub enum Command {
     SaveLog(SaveLog),
     /// Make a key pair for a cluster that is to be, or give AWS a public key.
     MakeKey(KeyPair),
+    /// Let ParallelCluster's own template make a network for a cluster that is to be.
+    MakeNetwork(NewNetwork),
     /// Copy between S3 and a cluster's file systems, on its head node.
     Stage(Stage),
     /// Answer what ssh asked.
@@ -93,6 +95,7 @@ impl Command {
             Self::Forget { cluster, .. } | Self::Reply { cluster, .. } | Self::Reconnect(cluster) => Some(cluster),
             Self::Fetch(fetch) => Some(&fetch.cluster),
             Self::MakeKey(key) => Some(&key.cluster),
+            Self::MakeNetwork(network) => Some(&network.cluster),
             Self::Stage(stage) => Some(&stage.cluster),
             Self::Operate { cluster, .. } => Some(cluster),
             Self::Save { .. } | Self::SaveLog(_) | Self::KeepColumns(_) | Self::LetTail(_) => None,
@@ -103,7 +106,7 @@ impl Command {
     pub fn is_changing(&self) -> bool {
         match self {
             Self::Submit(_) | Self::Finish { .. } | Self::Change { .. } | Self::ChangeNodes { .. } => true,
-            Self::MakeKey(_) | Self::Stage(_) | Self::Operate { .. } => true,
+            Self::MakeKey(_) | Self::MakeNetwork(_) | Self::Stage(_) | Self::Operate { .. } => true,
             Self::Fetch(_) | Self::Save { .. } | Self::SaveLog(_) | Self::KeepColumns(_) | Self::LetTail(_) => false,
             Self::Forget { .. } | Self::Reply { .. } | Self::Reconnect(_) => false,
         }
@@ -130,6 +133,7 @@ impl fmt::Display for Command {
             Self::Fetch(fetch) => write!(f, "fetch {}", fetch.job),
             Self::MakeKey(key) if key.public.is_some() => write!(f, "import the key pair {}", key.name),
             Self::MakeKey(key) => write!(f, "create the key pair {}", key.name),
+            Self::MakeNetwork(network) => write!(f, "create the network {}", network.stack()),
             Self::Stage(stage) => write!(f, "{stage}"),
             Self::Forget { token, .. } => write!(f, "give up the submission {token}"),
             Self::Save { path, .. } => write!(f, "save {}", path.display()),
@@ -301,6 +305,15 @@ pub enum Receipt {
         dest: PathBuf,
         /// Their names below it.
         files: Vec<String>,
+    },
+    /// The network is there.
+    Network {
+        /// `vpc-…`
+        vpc: String,
+        /// The head node's subnet.
+        head: String,
+        /// The nodes' subnet; it may be the same.
+        queue: String,
     },
     /// Everything was copied.
     Staged {

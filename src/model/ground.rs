@@ -1,5 +1,7 @@
 //! What an AWS account has that a first cluster can stand on: regions, key pairs, networks with where their subnets lead, machines.
 
+use super::Failure;
+
 /// One region of an account, and the names of the others.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Ground {
@@ -11,6 +13,15 @@ pub struct Ground {
     pub keys: Vec<String>,
     /// The virtual networks (VPCs) there, the account's default one first.
     pub networks: Vec<Network>,
+    /// What could not be listed, and why: `key pairs`, `networks`, `subnets`, `routes`, `regions`.
+    pub unlisted: Vec<(&'static str, Failure)>,
+}
+
+impl Ground {
+    /// Why something could not be listed, if it could not.
+    pub fn untold(&self, what: &str) -> Option<&Failure> {
+        self.unlisted.iter().find(|(name, _)| *name == what).map(|(_, failure)| failure)
+    }
 }
 
 /// A VPC.
@@ -59,6 +70,8 @@ pub enum Route {
     /// Nowhere.
     #[default]
     None,
+    /// Nobody could find out.
+    Unknown,
 }
 
 impl Route {
@@ -69,6 +82,7 @@ impl Route {
             Self::Nat => "private, out by NAT".into(),
             Self::Other(target) => format!("private, out by {target}"),
             Self::None => "isolated: no way out".into(),
+            Self::Unknown => "not known where it leads".into(),
         }
     }
 }
@@ -86,11 +100,16 @@ pub struct Machine {
     pub gpus: String,
     /// `x86_64`, `arm64`
     pub architectures: Vec<String>,
+    /// Availability zones that offer it; none where that is not known.
+    pub zones: Vec<String>,
 }
 
 impl Machine {
     /// `4 vCPU, 8 GiB`, with its GPUs and an architecture that is not the usual one.
     pub fn words(&self) -> String {
+        if self.vcpus == 0 {
+            return "not known what it is like".into();
+        }
         let memory = if self.memory_mib.is_multiple_of(1024) || self.memory_mib >= 10_240 {
             format!("{} GiB", self.memory_mib / 1024)
         } else {
@@ -99,6 +118,11 @@ impl Machine {
         let gpus = if self.gpus.is_empty() { String::new() } else { format!(", {}", self.gpus) };
         let arm = if self.architectures.iter().any(|a| a == "arm64") { ", Arm" } else { "" };
         format!("{} vCPU, {memory}{gpus}{arm}", self.vcpus)
+    }
+
+    /// Whether a zone offers it, as far as that is known.
+    pub fn is_in(&self, zone: &str) -> bool {
+        zone.is_empty() || self.zones.is_empty() || self.zones.iter().any(|one| one == zone)
     }
 
     /// Whether one image can run on both.
@@ -121,9 +145,11 @@ mod tests {
             memory_mib,
             gpus: String::new(),
             architectures: vec![arch.into()],
+            zones: vec!["eu-west-1a".into()],
         };
         let (small, arm) = (machine("t3.nano", 2, 512, "x86_64"), machine("c7g.4xlarge", 16, 32_768, "arm64"));
         assert_eq!((small.words().as_str(), arm.words().as_str()), ("2 vCPU, 0.5 GiB", "16 vCPU, 32 GiB, Arm"));
+        assert!(small.is_in("eu-west-1a") && small.is_in("") && !small.is_in("eu-west-1b") && Machine::default().is_in("eu-west-1b"));
         assert!(small.fits(&small) && !small.fits(&arm) && small.fits(&Machine::default()));
     }
 }

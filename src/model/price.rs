@@ -8,6 +8,9 @@ use jiff::Timestamp;
 
 use super::Money;
 
+/// What a NAT gateway is called among instance types: it is paid by the hour as they are.
+pub const NAT: &str = "nat-gateway";
+
 /// How a machine is paid for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord)]
 pub enum Purchase {

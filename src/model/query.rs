@@ -108,6 +108,15 @@ pub enum Query {
         /// Their names.
         names: Vec<String>,
     },
+    /// What does an hour of these instance types cost, on demand and spot? It waits some seconds for AWS; what is not known then is missing.
+    Quotes {
+        /// The profile to ask with.
+        profile: Option<String>,
+        /// The region.
+        region: String,
+        /// Their names.
+        names: Vec<String>,
+    },
     /// Which file systems does its head node see, and how full are they?
     Mounts(ClusterId),
     /// Which submissions were cut off?
@@ -219,7 +228,7 @@ impl Query {
             Self::History { .. } => (0, 1),
             Self::Clusters(_) | Self::Locate(_) | Self::Link(_) | Self::Outbox | Self::Audit => (0, 0),
             Self::Prices | Self::Trail { .. } => (0, 0),
-            Self::Ground(_) | Self::Machines { .. } | Self::Mounts(_) => (0, 0),
+            Self::Ground(_) | Self::Machines { .. } | Self::Quotes { .. } | Self::Mounts(_) => (0, 0),
             Self::Streams(_) | Self::Groups(_) | Self::GroupStreams { .. } | Self::Glob { .. } => (0, 0),
             Self::DryRun { .. } | Self::Configuration(_) | Self::Events(_) => (0, 0),
             Self::Log(..) | Self::LogRange { .. } | Self::LogFind { .. } | Self::Folder { .. } | Self::Preview { .. } => (0, 0),
@@ -239,7 +248,7 @@ impl Query {
         };
         match self {
             Self::Clusters(_) | Self::Locate(_) | Self::Outbox | Self::Audit | Self::Groups(_) | Self::Prices => None,
-            Self::Ground(_) | Self::Machines { .. } => None,
+            Self::Ground(_) | Self::Machines { .. } | Self::Quotes { .. } => None,
             Self::Mounts(cluster) | Self::Trail { cluster, .. } => Some(cluster),
             Self::Doctor(cluster) => cluster.as_ref(),
             Self::Link(cluster) | Self::Nodes(cluster) | Self::Streams(cluster) => Some(cluster),
@@ -292,7 +301,7 @@ pub enum Answer {
     Mounts(Vec<Mount>),
     /// To [`Query::Audit`], the newest first.
     Audit(Vec<Deed>),
-    /// To [`Query::Prices`].
+    /// To [`Query::Prices`] and [`Query::Quotes`].
     Prices(Arc<Prices>),
     /// To [`Query::Trail`].
     Trail(Arc<Trail>),

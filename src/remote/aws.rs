@@ -8,9 +8,11 @@ mod events;
 mod first;
 mod fleet;
 mod health;
+mod keys;
 mod listing;
 mod logs;
 mod machines;
+mod network;
 mod prices;
 mod stacks;
 mod streams;
@@ -26,11 +28,13 @@ use tokio::sync::{Mutex, OnceCell};
 
 use super::alerts::Told;
 use super::doctor::Check;
+use super::host::Host;
 use super::join::Instance;
 use super::part::Found;
 use super::voucher::HostKey;
 use crate::model::{
-    Answer, Cluster, Failure, Ground, KeyPair, LogEvent, LogGroup, LogStart, LogStream, Machine, Power, Purchase, Receipt, StackEvent,
+    Answer, Cluster, Failure, Ground, KeyPair, LogEvent, LogGroup, LogStart, LogStream, Machine, NewNetwork, Power, Progress, Purchase,
+    Receipt, StackEvent,
 };
 use client::{Clients, Where};
 
@@ -161,7 +165,12 @@ impl Aws {
 
     /// Makes a key pair and keeps its private half, or imports a public key.
     pub async fn make_key(&self, key: &KeyPair) -> Result<Receipt, Failure> {
-        first::make_key(&self.clients(key.profile.as_deref(), Some(&key.region)).await?, key).await
+        keys::make(&self.clients(key.profile.as_deref(), Some(&key.region)).await?, key).await
+    }
+
+    /// Lets the template of a version of ParallelCluster make a network: its events, then its subnets.
+    pub fn make_network(&self, wanted: NewNetwork, version: String) -> BoxStream<'static, Progress> {
+        network::make(self.clone(), wanted, version)
     }
 
     /// The host keys that an instance printed to its console; none where EC2 has none, or not yet.
@@ -175,8 +184,8 @@ impl Aws {
     }
 
     /// What must be in order at AWS for a cluster to be used.
-    pub(super) fn cluster_checks(&self, cluster: &Cluster) -> Vec<Check> {
-        doctor::cluster(self, cluster)
+    pub(super) fn cluster_checks(&self, cluster: &Cluster, here: &Arc<dyn Host>) -> Vec<Check> {
+        doctor::cluster(self, cluster, here)
     }
 
     /// Whether a profile of this name was named on purpose.

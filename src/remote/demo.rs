@@ -134,7 +134,7 @@ impl Demo {
                 Err(missing("the simulation"))
             }
             Query::Groups(_) | Query::Glob { .. } | Query::Prices => Err(missing("the simulation")),
-            Query::Ground(_) | Query::Machines { .. } => Err(missing("the simulation")),
+            Query::Ground(_) | Query::Machines { .. } | Query::Quotes { .. } => Err(missing("the simulation")),
             Query::DryRun { .. } | Query::Configuration(_) | Query::Events(_) => Err(missing("the simulation")),
         };
         tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(missing("the simulation")))
@@ -249,7 +249,7 @@ impl Remote for Demo {
                 Command::Fetch(fetch) => demo.with_world(|w| files::fetch(w, &fetch)),
                 Command::Stage(stage) => files::stage(&stage),
                 Command::Operate { cluster, operation } => demo.operate(&cluster, &operation),
-                Command::MakeKey(_) => Err(missing("the simulation")),
+                Command::MakeKey(_) | Command::MakeNetwork(_) => Err(missing("the simulation")),
                 Command::Save { .. } | Command::Forget { .. } => Err(missing("the simulation")),
                 Command::Reply { .. } | Command::Reconnect(_) | Command::Finish { .. } => Ok(Receipt::Noted),
                 Command::KeepColumns(_) | Command::SaveLog(_) | Command::LetTail(_) => Ok(Receipt::Noted),

@@ -14,7 +14,7 @@ use futures::stream::{self, BoxStream, FuturesUnordered, StreamExt};
 
 use crate::model::{Diagnosis, Failure, FailureKind, Finding};
 
-pub(super) use head::checks as of_head;
+pub(super) use head::{Head, checks as of_head};
 pub(super) use here::checks as of_here;
 pub(super) use way::checks as of_way;
 

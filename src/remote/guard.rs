@@ -132,6 +132,7 @@ fn result(progress: &Progress) -> Option<String> {
             Some(format!("{} of {asked} refused: {}", refused.len(), each.join("; ")))
         }
         Progress::Done(Receipt::Begun { status, .. }) => Some(status.clone()),
+        Progress::Done(Receipt::Network { vpc, .. }) => Some(vpc.clone()),
         Progress::Done(Receipt::Refused(verdict)) => {
             let first = verdict.remarks.first().map_or(String::new(), |remark| format!(": {}", remark.message));
             Some(format!("refused: {}{first}", verdict.said))

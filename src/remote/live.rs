@@ -8,6 +8,7 @@ mod backend;
 mod cost;
 mod directory;
 mod doctor;
+mod first;
 mod follow;
 #[cfg(feature = "aws")]
 mod lifecycle;

@@ -9,25 +9,31 @@ use super::host::Said;
 /// Between the parts of the answer.
 const PART: char = '\x1d';
 
-/// Each file system is asked by itself and at the same time: a dead server costs four seconds and hides only itself.
+/// Everything that a server has to answer is asked at the same time: any number of dead ones cost four seconds together, and each
+/// hides only itself.
 pub(super) const SCRIPT: &str = r#"export LC_ALL=C
 cat /sys/class/dmi/id/sys_vendor 2>/dev/null; printf '\035'
 cat /proc/mounts; printf '\035'
 cat /etc/exports 2>/dev/null; printf '\035'
-if command -v quota >/dev/null 2>&1; then timeout -s KILL 4 quota -w 2>/dev/null; fi; printf '\035'
+limited() { timeout -s KILL 4 "$@" 2>/dev/null; }
 awk '$3 ~ /^(ext[234]|xfs|btrfs|zfs|nfs4?|lustre|beegfs|gpfs|ceph|cifs|fuse\..*)$/ && $2 !~ /^\/(boot|snap|proc|sys|dev|run)(\/|$)/ { print $2 }' /proc/mounts |
   sort -u | head -n 60 | {
+  if command -v quota >/dev/null 2>&1; then
+    (q=$(limited quota -w); printf 'quota\037\037%s\036' "$q") &
+  fi
   while read -r m; do
     (
       p=$(printf '%b' "$m")
-      [ -d "$p" ] || exit
-      d=$(timeout -s KILL 4 df -kP -- "$p" 2>/dev/null | tail -n 1)
-      q=
-      if grep -q " $m lustre " /proc/mounts 2>/dev/null && command -v lfs >/dev/null 2>&1; then
-        q=$(timeout -s KILL 4 lfs quota -q -u "$(id -un)" "$p" 2>/dev/null | tr '\n' ' ')
-      fi
-      printf '%s\037%s\037%s\036' "$m" "$d" "$q"
+      d=$(limited sh -c '[ -d "$0" ] || exit 9; exec df -kP -- "$0"' "$p")
+      [ $? = 9 ] || printf 'df\037%s\037%s\036' "$m" "$(printf '%s\n' "$d" | tail -n 1)"
     ) &
+    if command -v lfs >/dev/null 2>&1 && grep -q " $m lustre " /proc/mounts 2>/dev/null; then
+      (
+        p=$(printf '%b' "$m")
+        q=$(limited lfs quota -q -u "$(id -un)" "$p" | tr '\n' ' ')
+        printf 'lfs\037%s\037%s\036' "$m" "$q"
+      ) &
+    fi
   done
   wait
 }
@@ -46,7 +52,7 @@ pub(super) fn read(said: &Said) -> Result<Vec<Mount>, Failure> {
     let text = String::from_utf8_lossy(&said.stdout);
     let mut parts = text.split(PART);
     let mut next = || parts.next().unwrap_or("");
-    let (vendor, table, exports, quotas, asked) = (next(), next(), next(), next(), next());
+    let (vendor, table, exports, asked) = (next(), next(), next(), next());
     if table.is_empty() {
         let words = said.stderr.lines().next().unwrap_or("/proc/mounts is empty");
         return Err(Failure::new(FailureKind::Garbled, "", format!("the file systems cannot be listed: {words}")));
@@ -55,13 +61,16 @@ pub(super) fn read(said: &Said) -> Result<Vec<Mount>, Failure> {
     // What is mounted last at a place is what one sees there.
     let lines: HashMap<&str, Line<'_>> = table.lines().filter_map(line).collect();
     let exported: Vec<&str> = exports.lines().filter_map(|line| line.split_whitespace().next()).collect();
-    let mut mounts: Vec<Mount> = asked
-        .split('\x1e')
-        .filter_map(|record| {
-            let mut fields = record.split('\x1f');
-            let (path, df, lfs) = (fields.next()?.trim(), fields.next()?, fields.next()?);
+    let records: Vec<(&str, &str, &str)> = asked.split('\x1e').filter_map(record).collect();
+    let of = |what: &str, path: &str| records.iter().find(|(kind, at, _)| *kind == what && *at == path).map_or("", |(_, _, text)| *text);
+    let quotas = of("quota", "");
+    let mut mounts: Vec<Mount> = records
+        .iter()
+        .filter(|(kind, ..)| *kind == "df")
+        .filter_map(|(_, path, df)| {
             let line = lines.get(path)?;
             let (size, used) = sizes(df);
+            let lfs = of("lfs", path);
             let path = unescaped(path);
             let is_net = matches!(line.kind, "nfs" | "nfs4" | "lustre" | "beegfs" | "gpfs" | "ceph" | "cifs");
             Some(Mount {
@@ -86,6 +95,19 @@ pub(super) fn read(said: &Said) -> Result<Vec<Mount>, Failure> {
     });
     mounts.sort_by(|a, b| (!a.is_shared, &a.path).cmp(&(!b.is_shared, &b.path)));
     Ok(mounts)
+}
+
+/// Whether the machine has a command that tells of quotas, and was asked by it.
+pub(super) fn asks_quotas(said: &Said) -> bool {
+    let text = String::from_utf8_lossy(&said.stdout);
+    let asked = text.split(PART).nth(3).unwrap_or("");
+    asked.split('\x1e').filter_map(record).any(|(kind, ..)| matches!(kind, "quota" | "lfs"))
+}
+
+/// What was asked, of which path, and what came.
+fn record(text: &str) -> Option<(&str, &str, &str)> {
+    let mut fields = text.splitn(3, '\x1f');
+    Some((fields.next()?.trim(), fields.next()?, fields.next()?))
 }
 
 fn line(text: &str) -> Option<(&str, Line<'_>)> {
@@ -176,13 +198,60 @@ mod tests {
     }
 
     fn answer() -> String {
-        let asked = "/\x1f/dev/nvme0n1p1 41931756 10482939 31448817 26% /\x1f\x1e\
-            /shared\\040data\x1f/dev/nvme1n1 102626232 102626232 0 100% /shared data\x1f\x1e\
-            /efs\x1ffs-0abc.efs.eu-west-1.amazonaws.com:/ 9007199254739968 2048 9007199254737920 1% /efs\x1f\x1e\
-            /fsx\x1f10.0.1.9@tcp:/abcd 1153421312 1024 1153420288 1% /fsx\x1f     /fsx  1024  0  2048  -  1 0 0 - \x1e\
-            /dead\x1f\x1f\x1e/var/lib/other\x1f/dev/nvme0n1p1 41931756 10482939 31448817 26% /\x1f\x1e";
-        let quotas = "Disk quotas for user ada (uid 1001):\n Filesystem blocks quota limit grace files quota limit grace\n /dev/nvme1n1 900* 800 1000 6days 1 0 0\n";
-        format!("Amazon EC2\n\x1d{TABLE}\x1d\"/x\" 1(rw)\n/home 10.0.0.0/16(rw)\n\x1d{quotas}\x1d{asked}")
+        let asked = "df\x1f/\x1f/dev/nvme0n1p1 41931756 10482939 31448817 26% /\x1e\
+            df\x1f/shared\\040data\x1f/dev/nvme1n1 102626232 102626232 0 100% /shared data\x1e\
+            df\x1f/efs\x1ffs-0abc.efs.eu-west-1.amazonaws.com:/ 9007199254739968 2048 9007199254737920 1% /efs\x1e\
+            lfs\x1f/fsx\x1f     /fsx  1024  0  2048  -  1 0 0 - \x1e\
+            df\x1f/fsx\x1f10.0.1.9@tcp:/abcd 1153421312 1024 1153420288 1% /fsx\x1e\
+            df\x1f/dead\x1f\x1edf\x1f/var/lib/other\x1f/dev/nvme0n1p1 41931756 10482939 31448817 26% /\x1e";
+        let quotas = "quota\x1f\x1fDisk quotas for user ada (uid 1001):\n Filesystem blocks quota limit grace files quota limit grace\n /dev/nvme1n1 900* 800 1000 6days 1 0 0\n\x1e";
+        format!("Amazon EC2\n\x1d{TABLE}\x1d\"/x\" 1(rw)\n/home 10.0.0.0/16(rw)\n\x1d{quotas}{asked}")
+    }
+
+    /// The script with a table of mounts and commands of this test's own; what it tells, and how long it took.
+    fn run(table: &str, commands: &[(&str, &str)]) -> (Said, std::time::Duration) {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let mounts = dir.path().join("mounts");
+        std::fs::write(&mounts, table).unwrap();
+        for (name, text) in commands {
+            let file = dir.path().join(name);
+            std::fs::write(&file, format!("#!/bin/sh\n{text}\n")).unwrap();
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let path = format!("{}:{}", dir.path().display(), std::env::var("PATH").unwrap());
+        let script = SCRIPT.replace("/proc/mounts", &mounts.display().to_string());
+        let begun = std::time::Instant::now();
+        let out = std::process::Command::new("sh").args(["-c", &script]).env("PATH", path).output().unwrap();
+        let said = Said { status: out.status.code().unwrap_or(1), stdout: out.stdout, stderr: String::new() };
+        (said, begun.elapsed())
+    }
+
+    #[test]
+    fn several_dead_servers_and_a_dead_quota_cost_four_seconds_together() {
+        let table = "/dev/a / ext4 rw 0 0\nh:/a /usr nfs4 rw 0 0\nh:/b /etc nfs4 rw 0 0\nl:/c /tmp lustre rw 0 0\n";
+        let hangs = "exec sleep 60";
+        let df = "case \"$3\" in /usr|/etc|/tmp) exec sleep 60 ;; *) echo '/dev/a 100 40 60 40% /' ;; esac";
+        let (said, took) = run(table, &[("df", df), ("quota", hangs), ("lfs", hangs)]);
+        let mounts = read(&said).unwrap();
+        let told: Vec<_> = mounts.iter().map(|mount| (mount.path.as_str(), mount.size)).collect();
+        assert_eq!(told, [("/etc", None), ("/tmp", None), ("/usr", None), ("/", Some(102_400))]);
+        assert!(took < std::time::Duration::from_secs(7), "{took:?}");
+        assert!(asks_quotas(&said));
+    }
+
+    #[test]
+    fn quotas_are_asked_by_the_commands_that_are_there() {
+        let table = "/dev/a / ext4 rw 0 0\nl:/c /tmp lustre rw 0 0\n";
+        let df = "echo \"/dev/a 100 40 60 40% $3\"";
+        let (said, _) = run(table, &[("df", df)]);
+        assert!(!asks_quotas(&said) && read(&said).unwrap().iter().all(|mount| mount.quota.is_none()));
+        let lfs = "echo \"$5\"; echo '  1024 0 2048 - 1 0 0 -'";
+        let quota = "echo 'Disk quotas for user ada (uid 1001):'; echo '/dev/a 900 0 1000 0 1 0 0'";
+        let (said, _) = run(table, &[("df", df), ("lfs", lfs), ("quota", quota)]);
+        let mounts = read(&said).unwrap();
+        let of = |path: &str| mounts.iter().find(|mount| mount.path == path).unwrap().quota;
+        assert_eq!((of("/"), of("/tmp")), (Some(Quota { used: 921_600, limit: 1_024_000 }), Some(Quota { used: 1 << 20, limit: 2 << 20 })));
     }
 
     #[test]

@@ -54,6 +54,16 @@ impl Pcluster {
         Self { program: program.map_or_else(|| "pcluster".to_owned(), |path| path.display().to_string()) }
     }
 
+    /// Its version: `3.16.1`.
+    pub async fn version(&self) -> Result<String, Failure> {
+        let whose = Whose { name: self.program.clone(), profile: None, region: None };
+        let ended = Run::new(vec![self.program.clone(), "version".to_owned()], None).until(PATIENCE).await?;
+        let said = self.said(&whose, &ended)?;
+        let version =
+            said.version.filter(|text| text.split('.').count() >= 3 && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '.'));
+        version.ok_or_else(|| unread(&whose))
+    }
+
     /// What would come of this configuration. Dropping the future ends the program.
     pub async fn dry_run(&self, whose: &Whose, aim: Aim, text: &str) -> Result<Verdict, Failure> {
         let run = self.run(whose, verb(aim), &["--dryrun", "true"]).config(text);

@@ -65,7 +65,7 @@ impl Tolls {
             // What these take is spent on the way there, or by waiting for it.
             Command::Submit(_) | Command::Finish { .. } | Command::Fetch(_) | Command::Reply { .. } | Command::Reconnect(_) => None,
             // No scheduler is asked for these.
-            Command::MakeKey(_) | Command::Stage(_) | Command::Operate { .. } => None,
+            Command::MakeKey(_) | Command::MakeNetwork(_) | Command::Stage(_) | Command::Operate { .. } => None,
             // These stay on this machine.
             Command::Forget { .. } | Command::Save { .. } | Command::SaveLog(_) | Command::KeepColumns(_) | Command::LetTail(_) => None,
         }

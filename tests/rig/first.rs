@@ -141,7 +141,7 @@ fn a_key_pair_is_made_kept_and_written_down_or_imported() {
     let (told, said, code) = json(given(&format!("import:{imported}"), "c.yaml", &[]));
     assert_eq!((code, told["key"].as_str()), (Some(0), Some(format!("{name}-in").as_str())), "{said}");
     let (_, said, code) = json(given(&format!("import:{}", program.path("mine")), "d.yaml", &[]));
-    assert!(code == Some(1) && said.contains("no public key"), "{said}");
+    assert!(code == Some(1) && said.contains("it is a private key"), "{said}");
     let deeds: Value = serde_json::from_slice(&program.command(&["audit", "--json"]).output().unwrap().stdout).unwrap();
     let words: Vec<&str> = deeds.as_array().unwrap().iter().filter_map(|deed| deed["command"].as_str()).collect();
     assert!(words.contains(&format!("create the key pair {name}").as_str()), "{words:?}");

@@ -40,3 +40,5 @@ mod terminal;
 #[cfg(feature = "aws")]
 mod trust;
 mod verbs;
+#[cfg(feature = "aws")]
+mod wizard;

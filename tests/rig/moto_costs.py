@@ -39,6 +39,8 @@ def control(path, d):
 def products(start_response, body):
     """One product as the price list has it, with one of reserved capacity beside it, whose hours cost 0."""
     asked = {f["Field"]: f["Value"] for f in json.loads(body)["Filters"]}
+    if asked.get("productFamily") == "NAT Gateway":
+        return gateways(start_response, asked["regionCode"])
     with LOCK:
         price = PRICES.get((asked["regionCode"], asked["instanceType"]), (None, {}))[0]
 
@@ -48,6 +50,21 @@ def products(start_response, body):
     attributes = {"instanceType": asked["instanceType"], "operatingSystem": "Linux", "tenancy": "Shared"}
     found = [{"product": {"attributes": attributes}, "terms": {"OnDemand": {"A.B": term("Hrs", usd)}}} for usd in (price, "0.0000000000") if price]
     body = json.dumps({"FormatVersion": "aws_v1", "PriceList": [json.dumps(p) for p in found]}).encode()
+    return answer(start_response, 200, "application/x-amz-json-1.1", body)
+
+
+def gateways(start_response, region):
+    """A NAT gateway's hours, and what passes it, which is another product of the same family."""
+    with LOCK:
+        price = PRICES.get((region, "nat-gateway"), (None, {}))[0]
+
+    def product(use, unit, usd):
+        dimension = {"A.B.C": {"unit": unit, "pricePerUnit": {"USD": usd}}}
+        attributes = {"usagetype": f"EUC1-NatGateway-{use}", "group": "NGW:NatGateway"}
+        return {"product": {"productFamily": "NAT Gateway", "attributes": attributes}, "terms": {"OnDemand": {"A.B": {"priceDimensions": dimension}}}}
+
+    found = [product("Hours", "Hrs", price), product("Bytes", "GB", price), product("Prvd-Hours", "Hrs", "9.9")] if price else []
+    body = json.dumps({"FormatVersion": "aws_v1", "PriceList": [json.dumps(p, separators=(",", ":")) for p in found]}).encode()
     return answer(start_response, 200, "application/x-amz-json-1.1", body)
 
 

@@ -17,6 +17,9 @@ import urllib.parse
 from xml.sax.saxutils import escape
 
 LOCK = threading.Lock()
+# Beginnings of EC2's actions: it says an error in another form than the older query services.
+EC2 = ("DescribeInstance", "DescribeRegions", "RunInstances", "DescribeKeyPairs", "DescribeVpcs", "DescribeSubnets", "DescribeRouteTables",
+       "DescribeSecurityGroups", "CreateKeyPair", "GetConsoleOutput")  # fmt: skip
 FAULTS, CALLS = [], collections.Counter()
 
 
@@ -65,7 +68,7 @@ def error(start_response, fault, is_json):
     body = (
         f"<Response><Errors><Error><Code>{escape(code)}</Code><Message>{escape(message)}</Message></Error></Errors>"
         f"<Error><Type>Sender</Type><Code>{escape(code)}</Code><Message>{escape(message)}</Message></Error><RequestID>r</RequestID></Response>"
-        if fault["action"].startswith(("DescribeInstance", "DescribeRegions", "RunInstances", "GetConsoleOutput"))
+        if fault["action"].startswith(EC2)
         else f'<ErrorResponse><Error><Type>Sender</Type><Code>{escape(code)}</Code><Message>{escape(message)}</Message></Error>'
         f"<RequestId>r</RequestId></ErrorResponse>"
     )

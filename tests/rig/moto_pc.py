@@ -164,6 +164,7 @@ def seed():
     make_logs("us-east-1", lab_group, short_name(lab_head), lab_head, ("clustermgtd", "slurmctld"), 20)
     make_logs("us-east-1", lab_group, short_name(node), node, ("slurmd",), 20)
 
+    moto_stacks.publish_networks("eu-central-1", VERSION)
     network = moto_images.seed_network(backend("ec2", "eu-central-1"), "eu-central-1")
     with open(SEED["facts"], "w") as f:
         f.write(f"RIG_HEAD_INSTANCE={head.id}\nRIG_LAB_HEAD_INSTANCE={lab_head.id}\nRIG_LAB_LOG_GROUP={lab_group}\n")

@@ -196,6 +196,17 @@ def delete_stack(self, name_or_stack_id):
 CloudFormationBackend.delete_stack = delete_stack
 
 
+def publish_networks(region, version):
+    """ParallelCluster's templates for a network, verbatim from its repository (Apache-2.0), where `pcluster` of this version looks for them."""
+    folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "networking")
+    bucket = f"{region}-aws-parallelcluster"
+    s3 = get_backend("s3")[ACCOUNT]["aws"]
+    s3.create_bucket(bucket, region)
+    for kind in ("public", "public-private"):
+        with open(os.path.join(folder, f"{kind}.cfn.json"), "rb") as f:
+            s3.put_object(bucket, f"parallelcluster/{version}/templates/networking/{kind}-{version}.cfn.json", f.read())
+
+
 def seed_stack(name, region, status="CREATE_COMPLETE", log_group="NONE", tags=None, version="3.16.1", fleet="RUNNING"):
     """A stack as pcluster leaves it, with nothing in it but what a reader looks at, and the fleet's item."""
     backend = get_backend("cloudformation")[ACCOUNT][region]

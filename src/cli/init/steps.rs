@@ -1,26 +1,16 @@
-//! The questions of the wizard one after the other, what may be answered, and what is proposed. Pure: whoever asks reads and prints.
+//! The steps of the wizard one after the other, and what was answered to them. Pure: whoever asks reads and prints.
 //!
-//! Makes nothing; an answer can be taken back until the last one is given.
+//! Makes nothing and forgets nothing: an answer that is taken back is what is proposed when its step comes again.
 
-use crate::model::blueprint::name_fault;
-use crate::model::{Blueprint, Ground, Machine, Network, Route, Storage, Subnet};
+use std::collections::HashMap;
 
-/// Instance types that are proposed for a head node.
-pub(super) const HEADS: [&str; 6] = ["t3.medium", "t3.xlarge", "m6i.xlarge", "c6i.2xlarge", "m7g.xlarge", "c7g.2xlarge"];
-/// Instance types that are proposed for a queue.
-pub(super) const NODES: [&str; 11] = [
-    "c6i.xlarge",
-    "c6i.4xlarge",
-    "c7i.8xlarge",
-    "m6i.4xlarge",
-    "r6i.4xlarge",
-    "c7g.4xlarge",
-    "hpc7g.16xlarge",
-    "hpc7a.96xlarge",
-    "g5.2xlarge",
-    "p4d.24xlarge",
-    "p5.48xlarge",
-];
+use super::check::is_id;
+use crate::model::{Blueprint, Ground, Machine, Network, NewNetwork, Prices, Route, Storage, Subnet};
+
+/// A VPC, or subnets in one, that the template shall make: private for the nodes.
+pub(super) const NEW: &str = "new";
+/// The same with one public subnet for all.
+pub(super) const NEW_PUBLIC: &str = "new-public";
 
 /// One question.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -33,6 +23,7 @@ pub(super) enum Step {
     QueueSubnet,
     HeadType,
     QueueType,
+    Zone,
     Min,
     Max,
     Capacity,
@@ -41,7 +32,7 @@ pub(super) enum Step {
 }
 
 impl Step {
-    pub(super) const ALL: [Self; 13] = [
+    pub(super) const ALL: [Self; 14] = [
         Self::Region,
         Self::Name,
         Self::Key,
@@ -50,6 +41,7 @@ impl Step {
         Self::QueueSubnet,
         Self::HeadType,
         Self::QueueType,
+        Self::Zone,
         Self::Min,
         Self::Max,
         Self::Capacity,
@@ -68,6 +60,7 @@ impl Step {
             Self::QueueSubnet => "--queue-subnet",
             Self::HeadType => "--head",
             Self::QueueType => "--queue-type",
+            Self::Zone => "--zone",
             Self::Min => "--min",
             Self::Max => "--max",
             Self::Capacity => "--spot",
@@ -75,18 +68,30 @@ impl Step {
             Self::File => "--output",
         }
     }
-}
 
-/// A question as it is shown.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub(super) struct Question {
-    pub(super) title: String,
-    /// What to know before one answers.
-    pub(super) words: Vec<String>,
-    /// Answers to choose from: itself, and what it is.
-    pub(super) choices: Vec<(String, String)>,
-    /// What an empty line means; empty where there is nothing to propose.
-    pub(super) proposed: String,
+    /// What it asks for.
+    pub(super) fn title(self) -> &'static str {
+        match self {
+            Self::Region => "AWS region",
+            Self::Name => "Name of the cluster",
+            Self::Key => "Key pair",
+            Self::Network => "Network (VPC)",
+            Self::HeadSubnet => "Subnet of the head node",
+            Self::QueueSubnet => "Subnet of the queue's nodes",
+            Self::HeadType => "Instance type of the head node",
+            Self::QueueType => "Instance type of the queue's nodes",
+            Self::Zone => "Availability zone of the new subnets",
+            Self::Min => "Nodes at least",
+            Self::Max => "Nodes at most",
+            Self::Capacity => "Capacity",
+            Self::Storage => "Shared storage",
+            Self::File => "File to write",
+        }
+    }
+
+    fn index(self) -> usize {
+        Self::ALL.iter().position(|one| *one == self).unwrap_or(0)
+    }
 }
 
 /// What an answer leads to.
@@ -101,16 +106,24 @@ pub(super) enum Next {
 }
 
 /// What is known and what was answered.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default)]
 pub(super) struct Wizard {
     pub(super) ground: Ground,
     pub(super) machines: Vec<Machine>,
+    pub(super) prices: Prices,
+    /// Key pairs whose private half is on this machine.
+    pub(super) held: Vec<String>,
+    /// By the order of the steps; empty for one that does not apply.
     answers: Vec<String>,
+    /// What was answered before it was taken back.
+    before: HashMap<Step, String>,
+    /// Whether a gateway was made with the network.
+    has_gateway: bool,
 }
 
 impl Wizard {
     pub(super) fn new(ground: Ground, machines: Vec<Machine>) -> Self {
-        Self { ground, machines, answers: Vec::new() }
+        Self { ground, machines, ..Self::default() }
     }
 
     /// The question that is open; `None` once all are answered.
@@ -118,115 +131,164 @@ impl Wizard {
         Step::ALL.get(self.answers.len()).copied()
     }
 
+    /// Which question of how many the open one is, as far as that is known.
+    pub(super) fn count(&self) -> (usize, usize) {
+        let applies = |step: &&Step| self.applies(**step);
+        (Step::ALL.iter().take(self.answers.len() + 1).filter(applies).count(), Step::ALL.iter().filter(applies).count())
+    }
+
+    /// Whether a step is asked at all: new subnets have a zone, those that are there are chosen.
+    fn applies(&self, step: Step) -> bool {
+        match step {
+            Step::HeadSubnet => !is_new(self.given(Step::Network)),
+            Step::QueueSubnet => self.wish().is_none(),
+            Step::Zone => self.wish().is_some(),
+            Step::Region | Step::Name | Step::Key | Step::Network | Step::HeadType | Step::QueueType => true,
+            Step::Min | Step::Max | Step::Capacity | Step::Storage | Step::File => true,
+        }
+    }
+
+    /// Keeps an answer, and passes what need not be asked then.
+    pub(super) fn push(&mut self, text: String) {
+        self.answers.push(text);
+        while self.step().is_some_and(|step| !self.applies(step)) {
+            self.answers.push(String::new());
+        }
+    }
+
     /// Takes the last answer back. Whether there was one.
     pub(super) fn back(&mut self) -> bool {
-        self.answers.pop().is_some()
+        while let Some(text) = self.answers.pop() {
+            if let Some(step) = self.step().filter(|step| self.applies(*step)) {
+                self.before.insert(step, text);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Takes the last answer back and forgets it: it will not do.
+    pub(super) fn reject(&mut self, step: Step) {
+        self.back();
+        self.before.remove(&step);
+    }
+
+    /// What another region has, with the answers kept.
+    pub(super) fn moved_to(&mut self, there: Self) {
+        (self.ground, self.machines, self.held) = (there.ground, there.machines, there.held);
+    }
+
+    /// Takes answers back until a step is open again.
+    pub(super) fn back_to(&mut self, step: Step) {
+        while self.answers.len() > step.index() && self.back() {}
+    }
+
+    /// What was answered to a step before it was taken back.
+    pub(super) fn before(&self, step: Step) -> Option<&String> {
+        self.before.get(&step)
     }
 
     pub(super) fn given(&self, step: Step) -> &str {
-        let at = Step::ALL.iter().position(|one| *one == step);
-        at.and_then(|at| self.answers.get(at)).map_or("", String::as_str)
+        self.answers.get(step.index()).map_or("", String::as_str)
     }
 
-    fn network(&self) -> Option<&Network> {
+    fn put(&mut self, step: Step, text: &str) {
+        if let Some(answer) = self.answers.get_mut(step.index()) {
+            text.clone_into(answer);
+        }
+    }
+
+    /// How subnets are to be made, if they are.
+    pub(super) fn wish(&self) -> Option<&str> {
+        [Step::Network, Step::HeadSubnet].into_iter().map(|step| self.given(step)).find(|text| is_new(text))
+    }
+
+    /// The network that is to be made, if one is.
+    pub(super) fn new_network(&self, cluster: crate::model::ClusterId, profile: Option<&str>) -> Option<NewNetwork> {
+        self.wish().map(|wish| NewNetwork {
+            cluster,
+            profile: profile.map(str::to_owned),
+            region: self.ground.region.clone(),
+            vpc: Some(self.given(Step::Network).to_owned()).filter(|network| !is_new(network)),
+            zone: self.given(Step::Zone).to_owned(),
+            is_private: wish == NEW,
+            nodes: self.given(Step::Max).parse().unwrap_or(0),
+        })
+    }
+
+    /// The key pair is there now, and is taken as any other one.
+    pub(super) fn made_key(&mut self) {
+        let name = self.key_name();
+        self.ground.keys.push(name.clone());
+        self.put(Step::Key, &name);
+    }
+
+    /// The network is there now, and is taken as any other one.
+    pub(super) fn made_network(&mut self, vpc: &str, head: &str, queue: &str) {
+        let planned = self.planned();
+        self.has_gateway = self.wish() == Some(NEW);
+        let at = self.ground.networks.iter().position(|network| network.id == vpc).unwrap_or_else(|| {
+            self.ground.networks.push(Network { id: vpc.to_owned(), ..Network::default() });
+            self.ground.networks.len() - 1
+        });
+        // What an earlier attempt made is known already, and better than it was planned.
+        let subnets = &mut self.ground.networks[at].subnets;
+        for (id, planned) in [(head, planned.0), (queue, planned.1)] {
+            if !subnets.iter().any(|subnet| subnet.id == id) {
+                subnets.push(Subnet { id: id.to_owned(), ..planned });
+            }
+        }
+        for (step, text) in [(Step::Network, vpc), (Step::HeadSubnet, head), (Step::QueueSubnet, queue), (Step::Zone, "")] {
+            self.put(step, text);
+        }
+    }
+
+    /// The subnets that a new network will have.
+    fn planned(&self) -> (Subnet, Subnet) {
+        let zone = self.given(Step::Zone).to_owned();
+        let public = Subnet {
+            id: "the new public subnet".into(),
+            gives_public: true,
+            route: Route::Internet,
+            free: 250,
+            zone: zone.clone(),
+            ..Subnet::default()
+        };
+        if self.wish() == Some(NEW) {
+            let private = Subnet { id: "the new private subnet".into(), route: Route::Nat, free: 4_090, zone, ..Subnet::default() };
+            (public, private)
+        } else {
+            let all = Subnet { free: 4_090, ..public };
+            (all.clone(), all)
+        }
+    }
+
+    pub(super) fn network(&self) -> Option<&Network> {
         self.ground.networks.iter().find(|network| network.id == self.given(Step::Network))
     }
 
-    fn subnet(&self, step: Step) -> Option<&Subnet> {
+    pub(super) fn subnet(&self, step: Step) -> Option<&Subnet> {
         self.network()?.subnets.iter().find(|subnet| subnet.id == self.given(step))
     }
 
-    fn machine(&self, name: &str) -> Option<&Machine> {
+    /// The zone of a subnet that was chosen; empty where it is not known or not there yet.
+    pub(super) fn zone(&self, step: Step) -> &str {
+        self.subnet(step).map_or("", |subnet| subnet.zone.as_str())
+    }
+
+    pub(super) fn machine(&self, name: &str) -> Option<&Machine> {
         self.machines.iter().find(|machine| machine.name == name)
     }
 
-    /// Machines of a list that the region offers and that run the head node's images.
-    fn proposed(&self, names: &[&str], beside: Option<&Machine>) -> Vec<(String, String)> {
-        let known = names.iter().filter_map(|name| self.machine(name));
-        known.filter(|m| beside.is_none_or(|head| m.fits(head))).map(|m| (m.name.clone(), m.words())).collect()
-    }
-
-    /// The open question.
-    pub(super) fn question(&self) -> Option<Question> {
-        let step = self.step()?;
-        let ground = &self.ground;
-        let say = |title: &str| Question { title: title.to_owned(), ..Question::default() };
-        let first = |choices: &[(String, String)]| choices.first().map(|(value, _)| value.clone()).unwrap_or_default();
-        Some(match step {
-            Step::Region => Question { proposed: ground.region.clone(), words: rows(&ground.regions), ..say("AWS region") },
-            Step::Name => Question { proposed: "hpc".into(), ..say("Name of the cluster") },
-            Step::Key => {
-                let choices: Vec<(String, String)> = ground.keys.iter().map(|key| (key.clone(), String::new())).collect();
-                let new = format!("new:{}-key", self.given(Step::Name));
-                let words = vec![
-                    "Lets you log in by ssh. new:NAME makes one and keeps its private half in ~/.ssh/NAME.pem;".to_owned(),
-                    "import:FILE.pub gives AWS a public key that you have already.".to_owned(),
-                ];
-                Question { proposed: if choices.is_empty() { new } else { first(&choices) }, words, choices, ..say("Key pair") }
-            }
-            Step::Network => {
-                let choices: Vec<(String, String)> = ground.networks.iter().map(|n| (n.id.clone(), network_words(n))).collect();
-                let words = if choices.is_empty() { no_network() } else { Vec::new() };
-                // One that a cluster can be put into as it is goes before the account's default.
-                let best = ground.networks.iter().max_by_key(|network| (ways(network), network.is_default));
-                Question { proposed: best.map(|network| network.id.clone()).unwrap_or_default(), words, choices, ..say("Network (VPC)") }
-            }
-            Step::HeadSubnet => {
-                let subnets = self.network().map_or(&[][..], |network| &network.subnets);
-                let best = subnets.iter().find(|s| s.route == Route::Internet).or(subnets.first());
-                let words = if subnets.is_empty() {
-                    no_subnet()
-                } else {
-                    vec!["You log in here: a public subnet is reached from anywhere.".to_owned()]
-                };
-                let choices = subnets.iter().map(|s| (s.id.clone(), subnet_words(s))).collect();
-                Question { proposed: best.map(|s| s.id.clone()).unwrap_or_default(), words, choices, ..say("Subnet of the head node") }
-            }
-            Step::QueueSubnet => {
-                let subnets = self.network().map_or(&[][..], |network| &network.subnets);
-                let head = self.subnet(Step::HeadSubnet);
-                let same_zone = |s: &&Subnet| head.is_some_and(|head| head.zone == s.zone);
-                let nat = |s: &&Subnet| s.route == Route::Nat;
-                let best = subnets.iter().find(|s| nat(s) && same_zone(s)).or(head);
-                let words = vec![
-                    "Nodes need a way out but need not be reached: private with NAT is usual.".to_owned(),
-                    "In another zone than the head node's, traffic between them costs money.".to_owned(),
-                ];
-                let choices = subnets.iter().map(|s| (s.id.clone(), subnet_words(s))).collect();
-                Question { proposed: best.map(|s| s.id.clone()).unwrap_or_default(), words, choices, ..say("Subnet of the queue's nodes") }
-            }
-            Step::HeadType => {
-                let choices = self.proposed(&HEADS, None);
-                let words = vec!["It runs always: logins, the scheduler, file servers. Any other type can be typed.".to_owned()];
-                Question { proposed: first(&choices), words, choices, ..say("Instance type of the head node") }
-            }
-            Step::QueueType => {
-                let choices = self.proposed(&NODES, self.machine(self.given(Step::HeadType)));
-                let words = vec!["One image runs on head node and nodes: both are Arm, or neither is.".to_owned()];
-                Question { proposed: first(&choices), words, choices, ..say("Instance type of the queue's nodes") }
-            }
-            Step::Min => Question {
-                proposed: "0".into(),
-                words: vec!["Nodes that run always, and cost always. The others start when jobs wait for them.".into()],
-                ..say("Nodes at least")
-            },
-            Step::Max => Question { proposed: "10".into(), ..say("Nodes at most") },
-            Step::Capacity => Question {
-                proposed: "on-demand".into(),
-                choices: vec![
-                    ("on-demand".into(), "stay until they are not needed any more".into()),
-                    ("spot".into(), "much cheaper; EC2 may take them away at two minutes' notice".into()),
-                ],
-                ..say("Capacity")
-            },
-            Step::Storage => {
-                let kinds = [Storage::None, Storage::Ebs { gib: 100 }, Storage::Efs, Storage::Fsx { gib: 1_200 }];
-                let choices = ["none", "ebs", "efs", "fsx"].iter().zip(kinds).map(|(word, kind)| ((*word).to_owned(), kind.words()));
-                let words = vec!["ebs:GIB and fsx:GIB choose another size.".to_owned()];
-                Question { proposed: "ebs".into(), words, choices: choices.collect(), ..say("Shared storage") }
-            }
-            Step::File => Question { proposed: format!("{}.yaml", self.given(Step::Name)), ..say("File to write") },
-        })
+    /// Zones that offer both instance types; none where that is not known.
+    pub(super) fn zones(&self) -> Vec<String> {
+        let of = |step| self.machine(self.given(step)).map_or(&[][..], |machine| &machine.zones);
+        let (head, queue) = (of(Step::HeadType), of(Step::QueueType));
+        match (head.is_empty(), queue.is_empty()) {
+            (true, _) => queue.to_vec(),
+            (_, true) => head.to_vec(),
+            _ => head.iter().filter(|zone| queue.contains(zone)).cloned().collect(),
+        }
     }
 
     /// Takes an answer to the open question: one of its choices by name or number, or what else it allows.
@@ -246,236 +308,62 @@ impl Wizard {
         {
             return Ok(Next::Machine(text));
         }
+        self.take_in(step, &text);
         let next = if step == Step::Region && text != self.ground.region { Next::Look(text.clone()) } else { Next::On };
-        self.answers.push(text);
+        self.push(text);
         Ok(next)
     }
 
-    fn check(&self, step: Step, text: &str, question: &Question) -> Result<(), String> {
-        let listed = || {
-            if question.choices.iter().any(|(value, _)| value == text) { Ok(()) } else { Err(format!("{text} is none of them")) }
-        };
-        let number = || text.parse::<u32>().ok().filter(|n| *n <= 2_000).ok_or_else(|| format!("{text} is no number from 0 to 2000"));
+    /// What was typed because it could not be listed is there from now on.
+    fn take_in(&mut self, step: Step, text: &str) {
+        let network = self.given(Step::Network).to_owned();
         match step {
-            Step::Region if self.ground.regions.iter().any(|region| region == text) => Ok(()),
-            Step::Region => Err(format!("this account has no region {text}")),
-            Step::Name => name_fault(text).map_or(Ok(()), Err),
-            Step::Key => match text.split_once(':') {
-                Some(("new", name)) if self.ground.keys.iter().any(|key| key == name) => Err(format!("there is a key pair {name} already")),
-                Some(("new", name)) if is_key_name(name) => Ok(()),
-                Some(("new", _)) => Err("a key pair's name has letters, digits, - _ and . only".into()),
-                Some(("import", path)) if !path.is_empty() => Ok(()),
-                _ => listed().map_err(|_| format!("{text} is no key pair there: new:{text} makes it")),
-            },
-            Step::Network | Step::HeadSubnet | Step::QueueSubnet | Step::Capacity => listed(),
-            // A type that is in no list is looked up.
-            Step::HeadType => Ok(()),
-            Step::QueueType => match (self.machine(self.given(Step::HeadType)), self.machine(text)) {
-                (Some(head), Some(node)) if !head.fits(node) => {
-                    Err(format!("{text} is {}, the head node is {}: one image must run on both", arch(node), arch(head)))
-                }
-                _ => Ok(()),
-            },
-            Step::Min => number().map(|_| ()),
-            Step::Max => {
-                let (max, min) = (number()?, self.given(Step::Min).parse::<u32>().unwrap_or(0));
-                if max == 0 || max < min { Err(format!("at least {}", min.max(1))) } else { Ok(()) }
+            Step::Network if is_id("vpc-", text) && !self.ground.networks.iter().any(|network| network.id == text) => {
+                self.ground.networks.push(Network { id: text.to_owned(), ..Network::default() });
             }
-            Step::Storage => Storage::read(text).map(|_| ()),
-            Step::File if text.ends_with('/') => Err("this is a folder".into()),
-            Step::File => Ok(()),
+            Step::HeadSubnet | Step::QueueSubnet if is_id("subnet-", text) => {
+                let network = self.ground.networks.iter_mut().find(|one| one.id == network);
+                if let Some(network) = network.filter(|network| !network.subnets.iter().any(|subnet| subnet.id == text)) {
+                    network.subnets.push(Subnet { id: text.to_owned(), route: Route::Unknown, ..Subnet::default() });
+                }
+            }
+            Step::Region | Step::Name | Step::Key | Step::Network | Step::HeadSubnet | Step::QueueSubnet => {}
+            Step::HeadType | Step::QueueType | Step::Zone => {}
+            Step::Min | Step::Max | Step::Capacity | Step::Storage | Step::File => {}
         }
     }
 
     /// The name of the key pair, as AWS shall know it.
     pub(super) fn key_name(&self) -> String {
-        match self.given(Step::Key).split_once(':') {
-            Some(("import", path)) => {
-                let name = path.rsplit('/').next().unwrap_or(path);
-                let name = name.strip_suffix(".pub").unwrap_or(name);
-                name.chars().map(|c| if is_key_name(&c.to_string()) { c } else { '-' }).collect()
-            }
-            Some(("new", name)) => name.to_owned(),
-            _ => self.given(Step::Key).to_owned(),
-        }
+        super::check::key_name(self.given(Step::Key))
     }
 
     /// All answers together.
     pub(super) fn blueprint(&self) -> Blueprint {
+        let planned = self.planned();
+        let subnet = |step, planned: Subnet| if self.wish().is_some() { planned } else { self.subnet(step).cloned().unwrap_or_default() };
         Blueprint {
             name: self.given(Step::Name).to_owned(),
             region: self.ground.region.clone(),
             os: "alinux2023".into(),
             key: self.key_name(),
             head_type: self.given(Step::HeadType).to_owned(),
-            head_subnet: self.subnet(Step::HeadSubnet).cloned().unwrap_or_default(),
+            head_subnet: subnet(Step::HeadSubnet, planned.0),
             queue_type: self.given(Step::QueueType).to_owned(),
-            queue_subnet: self.subnet(Step::QueueSubnet).cloned().unwrap_or_default(),
+            queue_subnet: subnet(Step::QueueSubnet, planned.1),
             min: self.given(Step::Min).parse().unwrap_or(0),
             max: self.given(Step::Max).parse().unwrap_or(10),
             spot: self.given(Step::Capacity) == "spot",
             storage: Storage::read(self.given(Step::Storage)).unwrap_or_default(),
+            gateway: self.has_gateway || self.wish() == Some(NEW),
         }
     }
 }
 
-fn is_key_name(name: &str) -> bool {
-    !name.is_empty()
-        && name.len() <= 255
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
-        && !name.starts_with(['-', '.'])
-}
-
-fn arch(machine: &Machine) -> String {
-    machine.architectures.join(" or ")
-}
-
-/// Words in lines of at most 76 cells.
-fn rows(words: &[String]) -> Vec<String> {
-    let mut out = vec![String::new()];
-    for word in words {
-        if out.last().is_some_and(|line| line.len() + word.len() > 74) {
-            out.push(String::new());
-        }
-        if let Some(line) = out.last_mut() {
-            line.push_str(if line.is_empty() { "" } else { "  " });
-            line.push_str(word);
-        }
-    }
-    out
-}
-
-fn network_words(network: &Network) -> String {
-    let public = network.subnets.iter().filter(|s| s.route == Route::Internet).count();
-    let name = if network.name.is_empty() { String::new() } else { format!("{}, ", network.name) };
-    let default = if network.is_default { "the account's default, " } else { "" };
-    format!("{name}{default}{}, {public} public and {} other subnets", network.cidr, network.subnets.len() - public)
-}
-
-/// How well a network serves a cluster: a way in for the head node, and a way out for its nodes.
-fn ways(network: &Network) -> usize {
-    let has = |route: &Route| network.subnets.iter().any(|subnet| subnet.route == *route);
-    usize::from(has(&Route::Internet)) * 2 + usize::from(has(&Route::Nat))
-}
-
-fn subnet_words(subnet: &Subnet) -> String {
-    let name = if subnet.name.is_empty() { String::new() } else { format!("{}, ", subnet.name) };
-    format!("{name}{}, {}, {}, {} addresses free", subnet.route.words(), subnet.zone, subnet.cidr, subnet.free)
-}
-
-fn no_network() -> Vec<String> {
-    vec![
-        "There is no VPC in this region. pcluster can make one, but only when it asks by itself:".into(),
-        "`pcluster configure --config x.yaml`, and y at \"Automate VPC creation\". Then begin here again.".into(),
-    ]
-}
-
-fn no_subnet() -> Vec<String> {
-    vec!["This network has no subnets: go back with < and choose another one.".into()]
+/// Whether an answer asks for something to be made.
+pub(super) fn is_new(text: &str) -> bool {
+    matches!(text, NEW | NEW_PUBLIC)
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use super::*;
-
-    pub(in crate::cli::init) fn wizard() -> Wizard {
-        let subnet = |id: &str, route, zone: &str| Subnet { id: id.into(), route, zone: zone.into(), free: 250, ..Subnet::default() };
-        let subnets = vec![
-            subnet("subnet-a", Route::Nat, "eu-west-1b"),
-            subnet("subnet-b", Route::Internet, "eu-west-1a"),
-            subnet("subnet-c", Route::Nat, "eu-west-1a"),
-        ];
-        let network = Network { id: "vpc-1".into(), cidr: "10.0.0.0/16".into(), is_default: true, subnets, ..Network::default() };
-        let ground = Ground {
-            region: "eu-west-1".into(),
-            regions: vec!["eu-west-1".into(), "us-east-1".into()],
-            keys: vec!["mine".into()],
-            networks: vec![network],
-        };
-        let machine = |name: &str, arch: &str| Machine {
-            name: name.into(),
-            vcpus: 4,
-            memory_mib: 8_192,
-            gpus: String::new(),
-            architectures: vec![arch.into()],
-        };
-        Wizard::new(ground, vec![machine("t3.medium", "x86_64"), machine("c6i.xlarge", "x86_64"), machine("c7g.4xlarge", "arm64")])
-    }
-
-    fn answered(answers: &[&str]) -> Wizard {
-        let mut wizard = wizard();
-        for answer in answers {
-            assert_eq!(wizard.answer(answer), Ok(Next::On), "{answer}");
-        }
-        wizard
-    }
-
-    #[test]
-    fn empty_lines_make_a_cluster_that_works() {
-        let wizard = answered(&[""; 13]);
-        assert_eq!(wizard.step(), None);
-        let blueprint = wizard.blueprint();
-        assert_eq!(
-            (blueprint.head_subnet.id.as_str(), blueprint.queue_subnet.id.as_str()),
-            ("subnet-b", "subnet-c"),
-            "public, and NAT beside it"
-        );
-        assert_eq!(
-            (blueprint.key.as_str(), blueprint.head_type.as_str(), blueprint.queue_type.as_str()),
-            ("mine", "t3.medium", "c6i.xlarge")
-        );
-        assert_eq!((blueprint.storage, blueprint.max, wizard.given(Step::File)), (Storage::Ebs { gib: 100 }, 10, "hpc.yaml"));
-        assert_eq!(blueprint.faults(), [""; 0]);
-    }
-
-    #[test]
-    fn a_network_with_ways_in_and_out_is_proposed_before_the_default_one() {
-        let mut wizard = wizard();
-        let bare = Network { id: "vpc-0".into(), is_default: true, subnets: vec![Subnet::default()], ..Network::default() };
-        wizard.ground.networks[0].is_default = false;
-        wizard.ground.networks.insert(0, bare);
-        ["", "", ""].iter().for_each(|answer| drop(wizard.answer(answer)));
-        assert_eq!(wizard.question().unwrap().proposed, "vpc-1");
-    }
-
-    #[test]
-    fn every_answer_can_be_taken_back() {
-        let mut wizard = answered(&["", "lab", "new:lab-key"]);
-        assert_eq!((wizard.step(), wizard.key_name().as_str()), (Some(Step::Network), "lab-key"));
-        assert!(wizard.back() && wizard.step() == Some(Step::Key));
-        assert_eq!(wizard.answer("import:/home/me/.ssh/id my.pub"), Ok(Next::On));
-        assert_eq!(wizard.key_name(), "id-my");
-        while wizard.back() {}
-        assert_eq!(wizard.step(), Some(Step::Region));
-        assert!(!wizard.back());
-    }
-
-    #[test]
-    fn what_cannot_be_is_refused_with_the_reason() {
-        assert!(wizard().answer("mars-1").unwrap_err().contains("no region"));
-        assert_eq!(wizard().answer("us-east-1"), Ok(Next::Look("us-east-1".into())));
-        assert!(answered(&[""]).answer("1 lab").is_err());
-        let mut key = answered(&["", ""]);
-        assert!(key.answer("yours").unwrap_err().contains("new:yours"));
-        assert!(key.answer("new:mine").unwrap_err().contains("already") && key.answer("new:a b").is_err());
-        let mut subnet = answered(&["", "", "", "1"]);
-        assert!(subnet.answer("4").unwrap_err().contains("none of them") && subnet.answer("2") == Ok(Next::On));
-        let mut node = answered(&["", "", "", "", "", "", ""]);
-        assert!(node.answer("c7g.4xlarge").unwrap_err().contains("arm64"));
-        assert_eq!(node.answer("x9.huge"), Ok(Next::Machine("x9.huge".into())));
-        let mut max = answered(&["", "", "", "", "", "", "", "", "5"]);
-        assert!(max.answer("4").unwrap_err().contains("at least 5") && max.answer("x").is_err() && max.answer("5") == Ok(Next::On));
-        assert!(max.answer("cheap").is_err() && max.answer("spot") == Ok(Next::On));
-        assert!(max.answer("fsx:1").is_err() && max.answer("fsx:2400") == Ok(Next::On));
-        assert!(max.blueprint().spot);
-    }
-
-    #[test]
-    fn an_account_without_a_network_is_told_what_to_do() {
-        let mut empty = wizard();
-        empty.ground.networks.clear();
-        ["", "", ""].iter().for_each(|answer| drop(empty.answer(answer)));
-        assert!(empty.question().unwrap().words.join(" ").contains("pcluster configure"));
-        assert!(empty.answer("").is_err());
-    }
-}
+mod tests;

@@ -1,38 +1,59 @@
 //! What a first cluster stands on: regions, key pairs, networks with where their subnets lead, and instance types.
 //!
-//! Makes nothing but a key pair, and that only when it is told to.
+//! Only lists; makes nothing.
 
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
-
-use aws_sdk_ec2::primitives::Blob;
-use aws_sdk_ec2::types::{Filter, InstanceTypeInfo, KeyFormat, KeyType, ResourceType, RouteTable, Tag, TagSpecification};
+use aws_sdk_ec2::types::{Filter, InstanceTypeInfo, InstanceTypeOffering, LocationType, RouteTable, Tag};
 
 use super::client::Clients;
 use super::trouble;
-use crate::model::{Failure, FailureKind, Ground, KeyPair, Machine, Network, Receipt, Route, Subnet};
+use crate::model::{Failure, FailureKind, Ground, Machine, Network, Route, Subnet};
 
 /// No account's network has so many that more are worth listing.
 const MOST: usize = 1_000;
 
-/// Everything but the machines, each asked for at the same time.
+/// Everything but the machines, each asked for at the same time. What may not be listed is left out and named; nothing at all is a failure.
 pub(super) async fn ground(clients: &Clients) -> Result<Ground, Failure> {
     let (regions, keys, vpcs, subnets, tables) =
         futures::join!(regions(clients), keys(clients), vpcs(clients), subnets(clients), tables(clients));
-    let (mut networks, tables) = (vpcs?, tables?);
-    for (vpc, subnet) in subnets? {
-        let Some(network) = networks.iter_mut().find(|network| network.id == vpc) else { continue };
-        let route = route(&tables, &vpc, &subnet.id);
-        network.subnets.push(Subnet { route, ..subnet });
+    let mut ground = Ground { region: clients.region.clone(), ..Ground::default() };
+    // Only other regions are lost without them.
+    ground.regions = allowed(&mut ground, "regions", regions)?.unwrap_or_else(|| vec![clients.region.clone()]);
+    ground.keys = allowed(&mut ground, "key pairs", keys)?.unwrap_or_default();
+    ground.networks = allowed(&mut ground, "networks", vpcs)?.unwrap_or_default();
+    let subnets = allowed(&mut ground, "subnets", subnets)?.unwrap_or_default();
+    let tables = allowed(&mut ground, "routes", tables)?;
+    if ["key pairs", "networks", "subnets"].iter().all(|what| ground.untold(what).is_some())
+        && let Some((_, failure)) = ground.unlisted.pop()
+    {
+        return Err(failure);
     }
-    for network in &mut networks {
+    for (vpc, subnet) in subnets {
+        let route = tables.as_ref().map_or(Route::Unknown, |tables| route(tables, &vpc, &subnet.id));
+        let at = ground.networks.iter().position(|network| network.id == vpc);
+        let at = at.unwrap_or_else(|| {
+            // Known by its subnets alone.
+            ground.networks.push(Network { id: vpc.clone(), ..Network::default() });
+            ground.networks.len() - 1
+        });
+        ground.networks[at].subnets.push(Subnet { route, ..subnet });
+    }
+    for network in &mut ground.networks {
         network.subnets.sort_by(|a, b| (&a.zone, &a.cidr).cmp(&(&b.zone, &b.cidr)));
     }
-    networks.sort_by(|a, b| (!a.is_default, &a.id).cmp(&(!b.is_default, &b.id)));
-    // Only other regions are lost without them.
-    let regions = regions.unwrap_or_else(|_| vec![clients.region.clone()]);
-    Ok(Ground { region: clients.region.clone(), regions, keys: keys?, networks })
+    ground.networks.sort_by(|a, b| (!a.is_default, &a.id).cmp(&(!b.is_default, &b.id)));
+    Ok(ground)
+}
+
+/// What was listed; `None`, and the reason kept, where these credentials may not list it.
+fn allowed<T>(ground: &mut Ground, what: &'static str, listed: Result<T, Failure>) -> Result<Option<T>, Failure> {
+    match listed {
+        Ok(all) => Ok(Some(all)),
+        Err(failure) if failure.kind == FailureKind::Denied || what == "regions" => {
+            ground.unlisted.push((what, failure));
+            Ok(None)
+        }
+        Err(failure) => Err(failure),
+    }
 }
 
 async fn regions(clients: &Clients) -> Result<Vec<String>, Failure> {
@@ -138,18 +159,45 @@ fn route(tables: &[RouteTable], vpc: &str, subnet: &str) -> Route {
     }
 }
 
-/// What these instance types are like; those that are not offered there are missing.
+/// What these instance types are like, and which zones offer them; those that are not offered there are missing.
 pub(super) async fn machines(clients: &Clients, names: &[String]) -> Result<Vec<Machine>, Failure> {
-    // As a filter, because a name that the region does not know would fail the whole call.
-    let filter = Filter::builder().name("instance-type").set_values(Some(names.to_vec())).build();
-    let mut pages = clients.ec2.describe_instance_types().filters(filter).into_paginator().send();
+    let (all, zones) = futures::join!(described(clients, names), zones(clients, names));
+    let mut all = all?;
+    // Which zones have them is good to know, and not worth a failure.
+    let zones = zones.unwrap_or_default();
+    for machine in &mut all {
+        machine.zones = zones.iter().filter(|(name, _)| *name == machine.name).map(|(_, zone)| zone.clone()).collect();
+        machine.zones.sort();
+    }
+    all.retain(|machine| names.contains(&machine.name));
+    all.sort_by_key(|machine| names.iter().position(|name| *name == machine.name));
+    Ok(all)
+}
+
+/// Types as a filter, because a name that the region does not know would fail the whole call.
+fn these(names: &[String]) -> Filter {
+    Filter::builder().name("instance-type").set_values(Some(names.to_vec())).build()
+}
+
+async fn described(clients: &Clients, names: &[String]) -> Result<Vec<Machine>, Failure> {
+    let mut pages = clients.ec2.describe_instance_types().filters(these(names)).into_paginator().send();
     let mut all = Vec::new();
     while let Some(page) = pages.next().await {
         let page = page.map_err(|e| trouble::failure(clients, "ec2:DescribeInstanceTypes", &e))?;
         all.extend(page.instance_types().iter().map(machine));
     }
-    all.retain(|machine| names.contains(&machine.name));
-    all.sort_by_key(|machine| names.iter().position(|name| *name == machine.name));
+    Ok(all)
+}
+
+async fn zones(clients: &Clients, names: &[String]) -> Result<Vec<(String, String)>, Failure> {
+    let ask = clients.ec2.describe_instance_type_offerings().location_type(LocationType::AvailabilityZone).filters(these(names));
+    let mut pages = ask.into_paginator().send();
+    let mut all = Vec::new();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|e| trouble::failure(clients, "ec2:DescribeInstanceTypeOfferings", &e))?;
+        let pair = |offer: &InstanceTypeOffering| Some((offer.instance_type()?.as_str().to_owned(), offer.location()?.to_owned()));
+        all.extend(page.instance_type_offerings().iter().filter_map(pair));
+    }
     Ok(all)
 }
 
@@ -166,49 +214,8 @@ fn machine(info: &InstanceTypeInfo) -> Machine {
         memory_mib: info.memory_info().and_then(|memory| memory.size_in_mib()).and_then(|n| u64::try_from(n).ok()).unwrap_or(0),
         gpus: gpus.join(", "),
         architectures: architectures.iter().map(|a| a.as_str().to_owned()).filter(|a| a != "i386").collect(),
+        zones: Vec::new(),
     }
-}
-
-/// Makes a key pair and keeps its private half, or imports a public key.
-pub(super) async fn make_key(clients: &Clients, key: &KeyPair) -> Result<Receipt, Failure> {
-    let tag = Tag::builder().key("created-by").value("qdeck").build();
-    let tags = TagSpecification::builder().resource_type(ResourceType::KeyPair).tags(tag).build();
-    if let Some(public) = &key.public {
-        let text = std::fs::read(public).map_err(|error| at(public, &error))?;
-        let is_public = ["ssh-rsa ", "ssh-ed25519 ", "---- BEGIN SSH2 PUBLIC KEY"].iter().any(|head| text.starts_with(head.as_bytes()));
-        if !is_public {
-            let what = "no public key that EC2 takes: it must be RSA or ED25519, as ssh-keygen writes it into a .pub file";
-            return Err(Failure::new(FailureKind::Rejected, public.display().to_string(), what));
-        }
-        let import = clients.ec2.import_key_pair().key_name(&key.name).public_key_material(Blob::new(text)).tag_specifications(tags);
-        import.send().await.map_err(|error| trouble::failure(clients, "ec2:ImportKeyPair", &error))?;
-        return Ok(Receipt::Noted);
-    }
-    // The file comes first: a private key that cannot be kept must not be made.
-    if let Some(folder) = key.dest.parent() {
-        std::fs::create_dir_all(folder).map_err(|error| at(folder, &error))?;
-    }
-    let file = std::fs::File::options().write(true).create_new(true).mode(0o400).open(&key.dest);
-    let mut file = file.map_err(|error| at(&key.dest, &error))?;
-    let make = clients.ec2.create_key_pair().key_name(&key.name).key_type(KeyType::Ed25519).key_format(KeyFormat::Pem);
-    let made = match make.tag_specifications(tags).send().await {
-        Ok(made) => made,
-        Err(error) => {
-            let _ = std::fs::remove_file(&key.dest);
-            return Err(trouble::failure(clients, "ec2:CreateKeyPair", &error));
-        }
-    };
-    let text = made.key_material().unwrap_or_default();
-    let kept = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
-    kept.map_err(|error| {
-        let hint = format!("AWS has the key pair {0} now, and its private half is lost: aws ec2 delete-key-pair --key-name {0}.", key.name);
-        at(&key.dest, &error).hint(hint)
-    })?;
-    Ok(Receipt::Saved(key.dest.clone()))
-}
-
-fn at(path: &Path, error: &std::io::Error) -> Failure {
-    crate::remote::local::trouble::at(path, error)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::client::Clients;
 use super::trouble;
+use crate::model::price::NAT;
 use crate::model::{Failure, Money};
 use crate::remote::prices::Told;
 
@@ -29,14 +30,14 @@ pub(super) async fn on_demand(clients: &Clients, types: &[String]) -> Result<Vec
 }
 
 async fn list(clients: &Clients, kind: &str) -> Result<Option<Money>, Failure> {
-    let filters = [
-        ("instanceType", kind),
-        ("regionCode", &clients.region),
-        ("operatingSystem", "Linux"),
-        ("preInstalledSw", "NA"),
-        ("tenancy", "Shared"),
-        ("capacitystatus", "Used"),
-    ];
+    let machine = [("operatingSystem", "Linux"), ("preInstalledSw", "NA"), ("tenancy", "Shared"), ("capacitystatus", "Used")];
+    let mut filters = vec![("regionCode", clients.region.as_str())];
+    if kind == NAT {
+        filters.push(("productFamily", "NAT Gateway"));
+    } else {
+        filters.push(("instanceType", kind));
+        filters.extend(machine);
+    }
     let mut request = clients.prices.get_products().service_code("AmazonEC2").max_results(20);
     for (field, value) in filters {
         let filter = Filter::builder().r#type(FilterType::TermMatch).field(field).value(value).build();
@@ -44,7 +45,9 @@ async fn list(clients: &Clients, kind: &str) -> Result<Option<Money>, Failure> {
         request = filter.map_or(request.clone(), |filter| request.filters(filter));
     }
     let answer = request.send().await.map_err(|error| trouble::failure(clients, "pricing:GetProducts", &error))?;
-    let mut prices: Vec<Money> = answer.price_list().iter().flat_map(|product| read(product)).collect();
+    // A gateway's bytes are priced apart, and so are the hours of its rarer kinds.
+    let is_meant = |product: &&String| kind != NAT || product.contains("NatGateway-Hours\"");
+    let mut prices: Vec<Money> = answer.price_list().iter().filter(is_meant).flat_map(|product| read(product)).collect();
     prices.sort_unstable();
     prices.dedup();
     Ok(if let [one] = prices.as_slice() { Some(*one) } else { None })

@@ -33,9 +33,12 @@ fn findings() -> Vec<Finding> {
         Finding::ok("AWS endpoint", "reached"),
         Finding::ok("clock of AWS", "the same as ours within 5 s"),
         Finding::ok("cluster", "prod, CREATE_COMPLETE"),
-        Finding::unknown("port 22", "open to 198.51.100.0/24; which address you have out there cannot be known from here")
+        Finding::unknown("port 22", "open to 198.51.100.0/24; your address as AWS sees it is not known here")
             .hint("Compare it with the address that your provider or VPN gives you."),
-        Finding::ok("log group", "/aws/parallelcluster/prod-202601020304 can be read"),
+        Finding::ok(
+            "log group",
+            "/aws/parallelcluster/prod-202601020304 can be read: ip-10-0-0-14.i-0abc.slurmctld, last event at 2026-11-26 10:02:11 UTC",
+        ),
         Finding::ok("compute fleet", "RUNNING"),
         Finding::ok("key file", "~/.ssh/research.pem, mode 600"),
         Finding::ok("host key", "203.0.113.14 is known: SHA256:u3tVn0b0Zq4yq1 ED25519"),
@@ -43,7 +46,9 @@ fn findings() -> Vec<Finding> {
         Finding::ok("clock of the head node", "the same as ours within 5 s"),
         Finding::ok("slurmctld", "Slurmctld(primary) at ip-10-0-0-14 is UP"),
         Finding::ok("clustermgtd", "runs"),
-        Finding::bad("disk space", "/shared (nfs4) is 93 % full").hint("Remove what is not needed: du -xh /shared | sort -h | tail."),
+        Finding::bad("disk space", "/shared (NFS, shared) is 93 % full")
+            .hint("Remove what is not needed: du -xh /shared | sort -h | tail."),
+        Finding::ok("quota", "/fsx: 312.0 GB of 1.0 TB, 31 %"),
         Finding::ok("scheduler", "slurm answers"),
     ]
 }

@@ -30,7 +30,7 @@ pub(in crate::remote) fn checks(here: &Arc<dyn Host>, to: &Destination, voucher:
     ]
 }
 
-fn key_file(key: Option<&Path>) -> Finding {
+pub(super) fn key_file(key: Option<&Path>) -> Finding {
     let Some(path) = key else {
         return Finding::ok("key file", "none is named: ssh offers what its agent and its configuration have");
     };

@@ -66,6 +66,7 @@ impl Inner {
             Query::GroupStreams { cluster, group } => last(self.streams(&cluster, Some(group))).await,
             Query::Ground(source) => self.ground(source).await.map(Box::new).map(Answer::Ground),
             Query::Machines { source, names } => self.machines(source, &names).await.map(Answer::Machines),
+            Query::Quotes { profile, region, names } => self.quotes(profile.as_deref(), &region, &names).await,
             Query::Mounts(cluster) => self.mounts(&cluster).await.map(Answer::Mounts),
             Query::Folder { place, path } if store::is_store(&path) => {
                 let (path, entries) = store::folder(&*self.host(&place)?, &path).await?;
@@ -104,7 +105,7 @@ impl Inner {
         }
     }
 
-    /// The file systems of a cluster's head node. One that does not answer takes its four seconds.
+    /// The file systems of a cluster's head node. Those that do not answer take four seconds together.
     async fn mounts(&self, cluster: &ClusterId) -> Result<Vec<crate::model::Mount>, Failure> {
         let host = self.directory.backend(cluster)?.host();
         let said = host.sh(mounts::SCRIPT.to_owned(), Duration::from_secs(30)).await?;

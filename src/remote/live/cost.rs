@@ -33,7 +33,7 @@ impl Inner {
         Ok(self.known_prices().await)
     }
 
-    async fn known_prices(&self) -> Answer {
+    pub(super) async fn known_prices(&self) -> Answer {
         let book = self.book.clone();
         let mut known = tokio::task::spawn_blocking(move || book.known()).await.unwrap_or_default();
         if let Some(demo) = &self.demo {
@@ -46,7 +46,7 @@ impl Inner {
 
     /// Asks for what is due, if anything is.
     #[cfg(feature = "aws")]
-    async fn ask_prices(&self) -> bool {
+    pub(super) async fn ask_prices(&self) -> bool {
         let due = self.book.due(crate::remote::now().as_second());
         let any = !due.is_empty();
         for (region, wanted) in due {

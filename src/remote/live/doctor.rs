@@ -75,7 +75,7 @@ impl Inner {
         let mut then = Vec::new();
         #[cfg(feature = "aws")]
         if is_pcluster {
-            then.extend(self.aws.cluster_checks(cluster));
+            then.extend(self.aws.cluster_checks(cluster, &self.here));
         }
         if id != ClusterId::local() {
             match self.directory.way(&id) {
@@ -93,7 +93,8 @@ impl Inner {
                 }
                 Ok(kind)
             };
-            then.extend(doctor::of_head(host, kind, is_pcluster));
+            let way = if id == ClusterId::local() { None } else { self.directory.way(&id).ok() };
+            then.extend(doctor::of_head(doctor::Head { host, way, is_parallel_cluster: is_pcluster }, kind));
         }
         Outcome { findings, then }
     }

@@ -35,12 +35,11 @@ impl Inner {
             Command::KeepColumns(columns) => return kept(self.config.clone(), columns),
             Command::Forget { cluster, token } => return self.forgotten(cluster, token),
             #[cfg(feature = "aws")]
-            Command::MakeKey(key) => {
-                let work = async move { self.aws.make_key(&key).await.map_or_else(Progress::Failed, Progress::Done) };
-                return work.into_stream().boxed();
-            }
+            Command::MakeKey(key) => return self.make_key(key),
+            #[cfg(feature = "aws")]
+            Command::MakeNetwork(network) => return self.make_network(network),
             #[cfg(not(feature = "aws"))]
-            Command::MakeKey(_) => return ended(Progress::Failed(without_aws())),
+            Command::MakeKey(_) | Command::MakeNetwork(_) => return ended(Progress::Failed(without_aws())),
             #[cfg(feature = "aws")]
             Command::Operate { cluster, operation } => return self.operate(cluster, operation),
             #[cfg(not(feature = "aws"))]
@@ -87,7 +86,9 @@ impl Inner {
             Command::Save { .. } | Command::SaveLog(_) | Command::KeepColumns(_) | Command::Forget { .. } => {
                 ended(Progress::Done(Receipt::Noted))
             }
-            Command::LetTail(_) | Command::MakeKey(_) | Command::Operate { .. } => ended(Progress::Done(Receipt::Noted)),
+            Command::LetTail(_) | Command::MakeKey(_) | Command::MakeNetwork(_) | Command::Operate { .. } => {
+                ended(Progress::Done(Receipt::Noted))
+            }
         }
     }
 

@@ -17,6 +17,7 @@ pub(super) struct Said {
     pub(super) cluster: Summary,
     pub(super) cluster_configuration: Link,
     pub(super) status: Option<String>,
+    pub(super) version: Option<String>,
 }
 
 /// What a validator says.
