@@ -53,6 +53,15 @@ impl Details {
         Self { title: format!("Cluster {}", cluster.name), known, cluster: cluster.id.clone(), mounts, top: 0 }
     }
 
+    /// Why it is as it was and not as it is.
+    fn trouble(&self, look: &Look<'_>) -> Vec<(String, String)> {
+        let trouble = look.store.trouble_of(&self.cluster, look.clock.since_start);
+        let words = trouble.map(|(failure, seconds)| {
+            format!("{}: {} {} What is shown is {} old.", failure.place, failure.what, failure.hint, crate::model::duration::age(seconds))
+        });
+        words.map(|words| ("Trouble".to_owned(), words)).into_iter().collect()
+    }
+
     /// What it costs now, and what its idle nodes do.
     fn costs(&self, look: &Look<'_>) -> Vec<(String, String)> {
         let Some(burn) = look.costs.burn(&self.cluster).filter(|burn| burn.machines() > 0) else { return Vec::new() };
@@ -111,7 +120,7 @@ impl Overlay for Details {
     }
 
     fn draw(&self, buf: &mut Buffer, body: Rect, look: &Look<'_>) {
-        let fields: Vec<_> = self.known.iter().cloned().chain(self.costs(look)).chain(self.mounts.iter().cloned()).collect();
+        let fields: Vec<_> = self.trouble(look).into_iter().chain(self.known.iter().cloned()).chain(self.costs(look)).chain(self.mounts.iter().cloned()).collect();
         let room = body.width.saturating_sub(8).clamp(30, 100);
         let label = fields.iter().map(|(l, _)| cells(l)).max().unwrap_or(8).min(18);
         let mut rows: Vec<(String, String)> = Vec::new();
