@@ -61,7 +61,7 @@ pub use id::{ClusterId, JobId};
 pub use job::{Job, JobDetail, JobState, JobTable, NewJob};
 pub use lifecycle::{Alteration, Configuration, Draft, Operation, Power, Remark, Severity, Verdict};
 pub use log::{LogEvent, LogGroup, LogHit, LogPlace, LogSource, LogStream, OutputKind};
-pub use money::Money;
+pub use money::{Currency, Money};
 pub use mount::{Mount, Quota};
 pub use node::{Node, NodePhase, NodeTable};
 pub use past::{Change, Origin, Past, Recall, Unsent, Why};

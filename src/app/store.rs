@@ -107,7 +107,8 @@ impl Store {
     /// The clusters whose source failed since it told of them.
     pub(super) fn stale(&self) -> HashSet<ClusterId> {
         let failed = self.sources().filter(|(_, slot)| slot.failure.is_some());
-        let clusters = failed.filter_map(|(_, slot)| if let Some(Answer::Clusters(clusters)) = &slot.answer { Some(clusters) } else { None });
+        let clusters =
+            failed.filter_map(|(_, slot)| if let Some(Answer::Clusters(clusters)) = &slot.answer { Some(clusters) } else { None });
         clusters.flatten().map(|cluster| cluster.id.clone()).collect()
     }
 

@@ -62,7 +62,7 @@ pub(crate) fn trail(window: Window) -> Trail {
         Sample {
             minute,
             nodes: Some([busy, u32::from(ago % 120 < 40), 0, 0, 1, off]),
-            partitions: BTreeMap::from([("compute".into(), (busy * 3, busy * 4)), ("gpu".into(), (0, 0))]),
+            partitions: Arc::new(BTreeMap::from([("compute".into(), (busy * 3, busy * 4)), ("gpu".into(), (0, 0))])),
             all: Some((u32::try_from(ago).unwrap() / 5, busy * 2)),
             own: None,
             hour: Some(Money::micros(u64::from(busy) * 500_000)),

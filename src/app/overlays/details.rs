@@ -120,7 +120,13 @@ impl Overlay for Details {
     }
 
     fn draw(&self, buf: &mut Buffer, body: Rect, look: &Look<'_>) {
-        let fields: Vec<_> = self.trouble(look).into_iter().chain(self.known.iter().cloned()).chain(self.costs(look)).chain(self.mounts.iter().cloned()).collect();
+        let fields: Vec<_> = self
+            .trouble(look)
+            .into_iter()
+            .chain(self.known.iter().cloned())
+            .chain(self.costs(look))
+            .chain(self.mounts.iter().cloned())
+            .collect();
         let room = body.width.saturating_sub(8).clamp(30, 100);
         let label = fields.iter().map(|(l, _)| cells(l)).max().unwrap_or(8).min(18);
         let mut rows: Vec<(String, String)> = Vec::new();

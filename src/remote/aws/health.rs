@@ -25,11 +25,8 @@ pub(super) async fn look(clients: &Clients, ids: &[String], token: &mut Option<S
     let mut told = Told::new();
     for _ in 0..PAGES {
         let request = clients.ec2.describe_instance_status().include_all_instances(false);
-        let request = if named {
-            request.set_instance_ids(Some(ids.to_vec()))
-        } else {
-            request.max_results(PAGE).set_next_token(token.take())
-        };
+        let request =
+            if named { request.set_instance_ids(Some(ids.to_vec())) } else { request.max_results(PAGE).set_next_token(token.take()) };
         let answer = request.send().await.map_err(|error| trouble::failure(clients, "ec2:DescribeInstanceStatus", &error))?;
         told.extend(answer.instance_statuses().iter().filter_map(alerts));
         *token = answer.next_token().filter(|token| !token.is_empty() && !named).map(str::to_owned);
