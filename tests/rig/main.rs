@@ -13,6 +13,8 @@ mod support;
 
 mod arrays;
 #[cfg(feature = "aws")]
+mod bad_day;
+#[cfg(feature = "aws")]
 mod clusters;
 #[cfg(feature = "aws")]
 mod cost;
@@ -33,6 +35,8 @@ mod program;
 mod rig;
 mod shared;
 mod smoke;
+#[cfg(feature = "aws")]
+mod spot;
 mod story;
 mod term_check;
 mod terminal;

@@ -205,6 +205,7 @@ def control(path, body):
         return {"id": d["id"]}
     if path == "/spot":
         ec2.get_instance(d["id"]).instance_lifecycle = "spot"
+        moto_costs.control(path, d)
         return {"id": d["id"]}
     alive = [i for i in ec2.all_instances() if i.private_ip == d["ip"] and i._state.name not in ("terminated", "shutting-down")]
     if path == "/launch":
@@ -338,6 +339,8 @@ class App(moto.server.DomainDispatcherApplication):
             return moto_costs.products(start_response, body)
         if action == "DescribeSpotPriceHistory":
             return moto_costs.spot_prices(start_response, region, form)
+        if action == "DescribeSpotInstanceRequests":
+            return moto_costs.spot_requests(start_response, region, form)
         if action == "DescribeInstanceStatus":
             return moto_costs.statuses(start_response, backend("ec2", region), form)
         return super().__call__(environ, start_response)
