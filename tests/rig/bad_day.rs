@@ -74,7 +74,7 @@ fn every_trouble_of_one_region_stands_beside_what_was_known_of_it_and_goes_with_
         for known in ["lab", "PROTECTED", "broken", "CREATE_FAILED", "old", "v2.11.9", "demo", "RUNNING"] {
             assert!(text.contains(known), "{code}: {known} is gone\n{text}");
         }
-        term.until_screen("the dimmed row", SOON, |_| ink(&term, "lab ") != fresh);
+        eventually("the row to be dimmed", SOON, || ink(&term, "lab ") != fresh);
         assert_ne!(ink(&term, "PROTECTED"), ink(&term, "RUNNING"), "{text}");
         let before = count(&fault(&rig, &json!({})), "eu-west-1", "DescribeStacks");
         term.until("What is shown is", SOON);
@@ -88,7 +88,7 @@ fn every_trouble_of_one_region_stands_beside_what_was_known_of_it_and_goes_with_
         // Who waits longer and longer is asked at once by r.
         term.keys("r");
         term.until_gone(words, SOON);
-        term.until_screen("a fresh row", SOON, |_| ink(&term, "lab ") == fresh);
+        eventually("the row to be fresh", SOON, || ink(&term, "lab ") == fresh);
         assert!(!term.text().contains("What is shown is"));
     }
     term.keys("q");
@@ -149,12 +149,12 @@ fn half_a_trouble_that_passes_takes_nothing_off_the_list_and_is_no_second_questi
     term.until_gone("Throttling", SOON);
     // The table of the fleets never answers: the list comes all the same, with what was known of them.
     fault(&rig, &json!({"action": "GetItem", "hang": 600}));
-    std::thread::sleep(Duration::from_secs(12));
-    term.keys("<enter>");
-    term.until("Cluster lab", SOON);
-    term.until("fleet status unknown: dynamodb:GetItem: no answer in time", SOON);
-    term.until("PROTECTED", SOON);
-    term.keys("<esc>q");
+    // "broken" is the first, "lab" the second: what one should know of it stands below the list.
+    term.keys("gj");
+    term.until("fleet status unknown: dynamodb:GetItem: no answer in time", Duration::from_secs(30));
+    let text = term.text();
+    assert!(text.lines().any(|line| line.contains("lab us-east-1") && line.contains("PROTECTED")), "{text}");
+    term.keys("q");
 }
 
 #[test]
@@ -218,7 +218,9 @@ fn calls_a_minute_stay_within_the_budget_that_the_readme_states() {
     let calls = fault(&rig, &json!({}));
     for (what, most) in BUDGET {
         let made = count(&calls, "eu-west-1", what);
-        assert!(made >= 1 && made <= most, "{what}: {made} are not within {most}: {calls}");
+        // Checks come with every third answer about nodes, which may lie outside.
+        let least = u64::from(what != "DescribeInstanceStatus");
+        assert!((least..=most).contains(&made), "{what}: {made} are not within {most}: {calls}");
     }
     // The list, three times that of nodes, and nothing else, wherever.
     let all: u64 = calls.as_object().unwrap().values().filter_map(Value::as_u64).sum();

@@ -66,7 +66,7 @@ def error(start_response, fault, is_json):
     body = (
         f"<Response><Errors><Error><Code>{escape(code)}</Code><Message>{escape(message)}</Message></Error></Errors>"
         f"<Error><Type>Sender</Type><Code>{escape(code)}</Code><Message>{escape(message)}</Message></Error><RequestID>r</RequestID></Response>"
-        if fault["action"].startswith(("DescribeInstance", "DescribeRegions", "RunInstances"))
+        if fault["action"].startswith(("DescribeInstance", "DescribeSpot", "DescribeRegions", "RunInstances"))
         else f'<ErrorResponse><Error><Type>Sender</Type><Code>{escape(code)}</Code><Message>{escape(message)}</Message></Error>'
         f"<RequestId>r</RequestId></ErrorResponse>"
     )

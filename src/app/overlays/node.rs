@@ -94,7 +94,7 @@ impl NodeSheet {
         let warned = warned.map(|(i, alert)| (if i == 0 { "Warning" } else { "" }, warning(alert, look), Tone::Bad));
         out.splice(1..1, warned.collect::<Vec<_>>());
         out.extend(self.unchecked.as_ref().map(|why| ("EC2 checks", format!("not known: {why}"), Tone::Dim)));
-        out.extend(self.unnoticed.as_ref().map(|why| ("Spot notices", format!("not known: {why}"), Tone::Dim)));
+        out.extend(self.unnoticed.as_ref().map(|why| ("Spot ends", format!("not known: {why}"), Tone::Dim)));
         out.extend(self.cost(look).map(|text| ("Costs", text, Tone::Plain)));
         let whose = if self.all { "Jobs" } else { "Your jobs" };
         match self.jobs.as_slice() {

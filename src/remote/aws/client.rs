@@ -45,7 +45,7 @@ pub(super) struct Clients {
 }
 
 impl Clients {
-    /// As they are; or, while AWS limits our calls, without second attempts: what asks again by itself need not be asked four times.
+    /// As they are; or, while AWS limits our calls, without second attempts: what asks again by itself need not be asked three times.
     pub(super) fn sparing(&self) -> Self {
         if !self.limited.load(Ordering::Relaxed) {
             return self.clone();
@@ -112,7 +112,8 @@ pub(super) async fn load(wanted: Where) -> Result<Clients, Failure> {
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .region(region.clone())
         .credentials_provider(credentials)
-        .retry_config(RetryConfig::adaptive().with_max_attempts(4))
+        // Not the adaptive one, which makes who is limited twice wait for half a minute: who repeats himself asks less often by himself.
+        .retry_config(RetryConfig::standard().with_max_attempts(3))
         .timeout_config(timeouts);
     if let Some(profile) = &wanted.profile {
         loader = loader.profile_name(profile);

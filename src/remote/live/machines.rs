@@ -16,7 +16,7 @@ use crate::remote::aws::Aws;
 use crate::remote::join::{self, Instance};
 
 /// So long an answer about nodes waits for EC2: the first one, which would know nothing, and those after it.
-const FIRST: Duration = Duration::from_secs(4);
+const FIRST: Duration = Duration::from_secs(8);
 const LATER: Duration = Duration::from_secs(1);
 /// Checks and spot machines that are not told in this time are given up.
 const PATIENCE: Duration = Duration::from_secs(15);
