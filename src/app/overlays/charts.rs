@@ -83,6 +83,11 @@ impl Charts {
         let (words, rows) = match view {
             View::Nodes => nodes(trail),
             View::Queue => queue(trail),
+            View::Use if trail.partitions.is_empty() => {
+                self.heading(buf, head, view, "", look);
+                prose(buf, below, "No partition was recorded in this time.", look.style(Tone::Dim));
+                return;
+            }
             View::Use => partitions(trail, below.height),
             View::Cost => {
                 self.heading(buf, head, view, &format!("≈ {} an hour", trail.currency.words()), look);
