@@ -4,6 +4,7 @@ mod client;
 mod clusters;
 mod doctor;
 mod events;
+mod evidence;
 mod first;
 mod fleet;
 mod health;

@@ -1,7 +1,7 @@
 //! The list of clusters: CloudFormation's stacks joined with the tags on EC2's instances, as far as the credentials reach.
 //!
 //! Calls for each source and refresh: DescribeStacks and DescribeInstances, a page each for few clusters; GetItem for at most
-//! [`FLEETS`] clusters; DescribeStackEvents once for each creation that failed.
+//! [`FLEETS`] clusters; once for each creation that failed DescribeStackEvents, and what its log takes.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
@@ -12,7 +12,7 @@ use futures::{FutureExt, join};
 
 use super::client::Clients;
 use super::stacks::Stack;
-use super::{Aws, clusters, fleet, stacks, trouble};
+use super::{Aws, clusters, evidence, fleet, stacks, trouble};
 use crate::model::{Cluster, ClusterFailure, ClusterId, ClusterKind, Failure, FailureKind, HeadNode, SchedulerKind};
 
 /// No more fleets than this are asked about in one refresh; the others have their turn at the next.
@@ -209,7 +209,16 @@ async fn failures(clients: &Clients, seen: &Seen, found: &mut [Cluster]) {
             continue;
         }
         match stacks::failures(clients, &cluster.name).await {
-            Ok(told) => {
+            Ok(mut told) => {
+                // What failed by itself says why; the head node's set-up only says where that is written.
+                let is_set_up = told.first().is_some_and(|first| !first.code.contains("(AWS::"));
+                if let Some(group) = cluster.log_group.as_ref().filter(|_| is_set_up) {
+                    match tokio::time::timeout(PATIENCE, evidence::lines(clients, group)).await {
+                        Ok(Ok(lines)) => told.extend(lines),
+                        Ok(Err(failure)) => cluster.notes.push(format!("its log is unknown: {}", failure.what)),
+                        Err(_) => cluster.notes.push("its log is unknown: no answer in time".into()),
+                    }
+                }
                 seen.with(|inner| inner.failures.insert(cluster.id.clone(), told.clone()));
                 cluster.failures = told;
             }
