@@ -30,7 +30,7 @@ fn a_spot_machine_that_ends_is_told_at_once_on_the_node_the_job_and_in_the_corne
     // It is one, and EC2 says that it ends: two minutes later.
     let at = jiff::Timestamp::now().to_string();
     control(&rig, "/spot", &json!({"id": machine, "code": "marked-for-termination", "at": at}));
-    term.until(&format!("EC2 takes back the spot machine of compute-st-c5large-1, in"), Duration::from_secs(40));
+    term.until("EC2 takes back the spot machine of compute-st-c5large-1, in", Duration::from_secs(40));
     term.until(&format!("job {job} runs there"), SOON);
     term.until_screen("the node with the time that is left", SOON, |text| {
         text.lines()
