@@ -13,6 +13,7 @@ mod news;
 mod notices;
 mod overlays;
 mod panes;
+mod spots;
 mod start;
 mod store;
 mod verbs;
@@ -39,6 +40,7 @@ use news::Watch;
 use notices::{Notice, Notices};
 use overlays::Overlay;
 use panes::{Clusters, Jobs, Logs, Nodes};
+use spots::Spots;
 use store::Store;
 
 /// What the application is told once, at its start.
@@ -105,6 +107,7 @@ pub struct App {
     watch: Watch,
     calls: Calls,
     costs: Costs,
+    spots: Spots,
     /// Whether somebody has been asked about Live Tail.
     tail_asked: bool,
     wipe: bool,
@@ -139,6 +142,7 @@ impl App {
             watch: Watch::default(),
             calls: Calls::default(),
             costs: Costs::default(),
+            spots: Spots::default(),
             tail_asked: false,
             wipe: false,
             settings,
@@ -248,6 +252,7 @@ impl App {
         self.store.put(query, result, self.clock.since_start);
         if let Some(query) = is_nodes {
             self.nodes_arrived(&query);
+            intents.extend(self.spots_ended(&query));
         }
         if is_clusters {
             self.clusters.refill(&self.store);

@@ -63,7 +63,7 @@ pub use id::{ClusterId, JobId};
 pub use job::{Job, JobDetail, JobState, JobTable, NewJob};
 pub use lifecycle::{Alteration, Configuration, Draft, Operation, Power, Remark, Severity, Verdict};
 pub use log::{LogEvent, LogGroup, LogHit, LogPlace, LogSource, LogStream, OutputKind};
-pub use money::Money;
+pub use money::{Currency, Money};
 pub use mount::{Mount, Quota};
 pub use network::NewNetwork;
 pub use node::{Node, NodePhase, NodeTable};

@@ -142,7 +142,11 @@ impl App {
                 }
                 let line = usize::from(row - area.y - 1).saturating_sub(usize::from(pane == Pane::Nodes && layout.heading(pane)));
                 match pane {
-                    Pane::Clusters => return self.clusters.click(line),
+                    Pane::Clusters => {
+                        let inside = (area.width.saturating_sub(2), area.height.saturating_sub(2));
+                        let rows = self.clusters.rows(&self.look(), inside);
+                        return self.clusters.click(line, rows);
+                    }
                     Pane::Nodes => self.nodes.click(line),
                     Pane::Jobs => return self.jobs.click(line, column.saturating_sub(area.x + 1), area.width.saturating_sub(2)),
                     Pane::Logs => self.logs.click(line),

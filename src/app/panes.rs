@@ -21,7 +21,7 @@ use super::costs::Costs;
 use super::news::Watch;
 use super::store::{Slot, Store};
 use crate::config::Refresh;
-use crate::model::{ClusterId, Failure, FailureKind};
+use crate::model::{ClusterId, Failure, FailureKind, Source};
 use crate::protocol::{Clock, KeyMap};
 use crate::ui::{Theme, Tone, put, width};
 
@@ -44,6 +44,8 @@ pub(super) struct Look<'a> {
     pub(super) watch: &'a Watch,
     /// What things cost, and what EC2 warns of.
     pub(super) costs: &'a Costs,
+    /// Where clusters are looked for.
+    pub(super) sources: &'a [Source],
 }
 
 impl Look<'_> {

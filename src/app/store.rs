@@ -1,6 +1,6 @@
 //! The last good answer to each question, its age, and the failure that came after it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -102,6 +102,24 @@ impl Store {
         all.sort_by(|(f, a), (g, b)| (f, local(a), &a.name, &a.id).cmp(&(g, local(b), &b.name, &b.id)));
         all.dedup_by(|a, b| a.1.id == b.1.id);
         all.into_iter().map(|(_, c)| c).collect()
+    }
+
+    /// The clusters whose source failed since it told of them.
+    pub(super) fn stale(&self) -> HashSet<ClusterId> {
+        let failed = self.sources().filter(|(_, slot)| slot.failure.is_some());
+        let clusters =
+            failed.filter_map(|(_, slot)| if let Some(Answer::Clusters(clusters)) = &slot.answer { Some(clusters) } else { None });
+        clusters.flatten().map(|cluster| cluster.id.clone()).collect()
+    }
+
+    /// Why a cluster's source failed since it told of it, and how old that is, in seconds.
+    pub(super) fn trouble_of(&self, cluster: &ClusterId, now: Duration) -> Option<(&Failure, u64)> {
+        self.sources().find_map(|(_, slot)| match (&slot.failure, &slot.answer) {
+            (Some(failure), Some(Answer::Clusters(clusters))) if clusters.iter().any(|c| c.id == *cluster) => {
+                Some((failure, slot.age(now).unwrap_or(0)))
+            }
+            _ => None,
+        })
     }
 
     /// Whether every source has been asked at least once.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::App;
 use super::layout::Pane;
-use crate::model::{Cadence, LogStart, Query, SchedulerKind, Scope, Source};
+use crate::model::{Cadence, ClusterId, LogStart, Purchase, Query, SchedulerKind, Scope, Source};
 
 /// How much of a log's end is read when it is opened.
 pub(super) const TAIL: LogStart = LogStart::Last(256 * 1024);
@@ -12,6 +12,8 @@ pub(super) const TAIL: LogStart = LogStart::Last(256 * 1024);
 /// Seconds between two questions for one's own jobs while the jobs pane is out of sight, and while the terminal is not looked at.
 const HIDDEN: f64 = 15.0;
 const RESTING: f64 = 60.0;
+/// And for nodes while their pane is out of sight, where EC2 may take spot machines back with two minutes' notice.
+const SPOTS: f64 = 60.0;
 /// Seconds between two questions for a watched job of somebody else's.
 const WATCHED: f64 = 30.0;
 
@@ -53,6 +55,8 @@ impl App {
             }
             if asking && layout.area(Pane::Nodes).is_some() {
                 wants.push((Query::Nodes(cluster.clone()), every(refresh.nodes)));
+            } else if asking && self.has_spots(cluster) {
+                wants.push((Query::Nodes(cluster.clone()), every(refresh.nodes.max(SPOTS))));
             }
         }
         if asking || !self.paused && self.settings.notify.unfocused {
@@ -82,6 +86,11 @@ impl App {
             wants.push((Query::Outbox, Cadence::Once));
         }
         wants
+    }
+
+    /// Whether a cluster has spot machines now.
+    fn has_spots(&self, cluster: &ClusterId) -> bool {
+        self.clusters.get(cluster).is_some_and(|c| c.machines.iter().any(|machines| machines.purchase == Purchase::Spot))
     }
 
     /// Whether clusters are simulated: their prices say so.

@@ -8,7 +8,8 @@ use super::{choose, print};
 use crate::model::cost::day as date;
 use crate::model::trail::Day;
 use crate::model::{
-    Answer, Burn, Cluster, ClusterId, ClusterKind, Failure, FailureKind, Machines, Price, Prices, Query, Source, Trail, Window,
+    Answer, Burn, Cluster, ClusterId, ClusterKind, Currency, Failure, FailureKind, Machines, Money, Price, Prices, Query, Source, Trail,
+    Window,
 };
 use crate::remote::Remote;
 
@@ -141,7 +142,8 @@ fn detailed(cluster: &Cluster, prices: &Prices, (burn, idle): (&Burn, Option<&Bu
         let price = each(cluster, machines, prices);
         json!({
             "role": machines.role.word(), "instance_type": machines.instance_type, "purchase": machines.purchase.word(),
-            "zone": machines.zone, "count": machines.count, "usd_per_hour_each": price.map(|price| price.hour.dollars()),
+            "zone": machines.zone, "count": machines.count, "usd_per_hour_each": price.and_then(|price| only(price.hour, Currency::Usd)),
+            "cny_per_hour_each": price.and_then(|price| only(price.hour, Currency::Cny)),
             "price_of": price.map(|price| price.at.to_string()),
         })
     };
@@ -203,14 +205,22 @@ fn lasted(day: &Day) -> String {
 fn told(burn: &Burn) -> Value {
     // What is not known is null and no 0; a cluster without machines costs nothing, which is known.
     let known = burn.brief().is_some() || burn.machines() == 0;
+    // Where nothing costs anything there is no currency either: 0 dollars.
+    let nothing = known && burn.hour.as_micros() == 0;
+    let sum = |currency| burn.in_currency(currency).map(Money::amount);
     json!({
-        "usd_per_hour": known.then(|| burn.hour.dollars()), "machines_priced": burn.on_demand + burn.spot, "machines_unpriced": burn.unpriced,
+        "usd_per_hour": sum(Currency::Usd).or(nothing.then_some(0.0)), "cny_per_hour": sum(Currency::Cny), "machines_priced": burn.on_demand + burn.spot, "machines_unpriced": burn.unpriced,
         "on_demand": burn.on_demand, "spot": burn.spot, "oldest_price": burn.oldest.map(|at| at.to_string()), "estimate": true,
         "assumes": burn.assumes(),
     })
 }
 
+/// An amount, if it is in this currency.
+pub(super) fn only(money: Money, currency: Currency) -> Option<f64> {
+    (money.currency() == currency).then(|| money.amount())
+}
+
 fn of_day(day: &Day) -> Value {
     let date = jiff::Timestamp::from_second(day.start).map(|at| at.strftime("%Y-%m-%d").to_string()).ok();
-    json!({ "date": date, "usd": day.cost.dollars(), "recorded_seconds": u64::from(day.minutes) * 60, "machines_unpriced": day.is_partial })
+    json!({ "date": date, "usd": only(day.cost, Currency::Usd), "cny": only(day.cost, Currency::Cny), "recorded_seconds": u64::from(day.minutes) * 60, "machines_unpriced": day.is_partial })
 }

@@ -8,7 +8,8 @@ use super::print;
 use crate::model::report::Group;
 use crate::model::text::clean;
 use crate::model::{
-    Alert, Answer, ClusterId, Door, Failure, FailureKind, JobCost, JobDetail, JobId, Node, Query, Report, Source, Usage, Value, hostlist,
+    Alert, Answer, ClusterId, Currency, Door, Failure, FailureKind, JobCost, JobDetail, JobId, Node, Query, Report, Source, Usage, Value,
+    hostlist,
 };
 use crate::remote::Remote;
 
@@ -67,8 +68,11 @@ async fn cost(remote: &dyn Remote, sources: &[Source], cluster: &ClusterId, job:
 
 fn priced(cost: &JobCost) -> Json {
     let known = cost.burn.brief().is_some();
+    let only = |money, currency| super::cost::only(money, currency).filter(|_| known);
+    let (sum, hour) = (cost.cost, cost.burn.hour);
     json!({
-        "usd": known.then(|| cost.cost.dollars()), "usd_per_hour": known.then(|| cost.burn.hour.dollars()), "seconds": cost.seconds,
+        "usd": only(sum, Currency::Usd), "usd_per_hour": only(hour, Currency::Usd), "cny": only(sum, Currency::Cny),
+        "cny_per_hour": only(hour, Currency::Cny), "seconds": cost.seconds,
         "share": cost.share.map(|(cpus, of)| json!({ "cpus": cpus, "of": of })), "nodes_unpriced": cost.burn.unpriced,
         "estimate": true, "assumes": cost.burn.assumes(),
     })

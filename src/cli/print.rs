@@ -84,7 +84,13 @@ pub(super) fn clusters(clusters: &[Cluster]) -> Result<(), Failure> {
             ]
         })
         .collect();
-    table(&["NAME", "KIND", "REGION", "VERSION", "STATUS", "SCHEDULER", "HEAD", "ADDRESS"], &rows)
+    table(&["NAME", "KIND", "REGION", "VERSION", "STATUS", "SCHEDULER", "HEAD", "ADDRESS"], &rows)?;
+    let told = clusters.iter().flat_map(|c| {
+        let failures = c.failures.iter().map(|failure| format!("{}: {}", failure.code, failure.reason));
+        failures.chain(c.notes.iter().cloned()).map(|text| format!("{}: {}\n", c.name, clean(&text)))
+    });
+    let told: String = told.collect();
+    if told.is_empty() { Ok(()) } else { out(format!("\n{told}").as_bytes()) }
 }
 
 pub(super) fn node(node: &Node) -> Value {

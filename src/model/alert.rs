@@ -40,15 +40,36 @@ pub struct Alert {
 }
 
 impl Alert {
-    /// A spot machine that EC2 takes back, if the reason of its state says so.
+    /// The codes of spot requests whose machines EC2 takes back, or has taken back.
+    pub const SPOT: [&str; 5] = [
+        "marked-for-termination",
+        "marked-for-stop",
+        "instance-terminated-by-price",
+        "instance-terminated-no-capacity",
+        "instance-terminated-capacity-oversubscribed",
+    ];
+
+    /// A spot machine that EC2 takes back, if the reason of its state or the code of its spot request says so.
     pub fn spot(code: &str, at: Option<Timestamp>) -> Option<Self> {
+        let lost = "what runs on it ends, and goes back to the queue where it may be requeued";
         let words = match code {
-            "Server.SpotInstanceTermination" | "Server.SpotInstanceShutdown" => {
-                "EC2 takes its spot machine back: what runs on it ends, and goes back to the queue where it may be requeued"
+            "Server.SpotInstanceTermination" | "Server.SpotInstanceShutdown" => format!("EC2 takes its spot machine back: {lost}"),
+            "marked-for-termination" => format!("EC2 takes its spot machine back then: {lost}; save what can be saved now"),
+            "marked-for-stop" => format!("EC2 stops its spot machine then: {lost}; save what can be saved now"),
+            "instance-terminated-by-price" => {
+                format!("EC2 has taken its spot machine back, its price rose above the most that the queue pays: {lost}")
+            }
+            "instance-terminated-no-capacity" | "instance-terminated-capacity-oversubscribed" => {
+                format!("EC2 has taken its spot machine back, it needs the capacity: {lost}")
             }
             _ => return None,
         };
-        Some(Self { kind: AlertKind::Spot, code: code.to_owned(), words: words.to_owned(), at })
+        Some(Self { kind: AlertKind::Spot, code: code.to_owned(), words, at })
+    }
+
+    /// Whether it is a spot machine that still runs, for two minutes at most.
+    pub fn is_notice(&self) -> bool {
+        self.kind == AlertKind::Spot && self.code.starts_with("marked-")
     }
 
     /// A scheduled event; `None` where it is over or was called off.
@@ -93,6 +114,7 @@ impl Alert {
     /// A few words for a narrow place.
     pub fn brief(&self) -> &'static str {
         match (self.kind, self.code.as_str()) {
+            (AlertKind::Spot, "marked-for-termination" | "marked-for-stop") => "spot machine ends",
             (AlertKind::Spot, _) => "spot machine taken back",
             (AlertKind::Check, "system-status") => "EC2's host check fails",
             (AlertKind::Check, _) => "EC2's check fails",
@@ -113,6 +135,9 @@ mod tests {
     fn only_what_a_person_can_act_on_is_an_alert() {
         assert_eq!(Alert::spot("Client.UserInitiatedShutdown", None), None);
         assert_eq!(Alert::spot("Server.SpotInstanceTermination", None).unwrap().brief(), "spot machine taken back");
+        assert!(Alert::SPOT.iter().all(|code| Alert::spot(code, None).is_some_and(|alert| alert.code == *code)));
+        let notice = |code| Alert::spot(code, None).unwrap().is_notice();
+        assert!(notice("marked-for-termination") && !notice("instance-terminated-by-price") && !notice("Server.SpotInstanceTermination"));
         assert_eq!(Alert::event("instance-retirement", "[Completed] The instance is running on degraded hardware", None), None);
         let event = Alert::event("instance-retirement", "The instance is running on degraded hardware", None).unwrap();
         assert!(event.words.contains("drain the node") && event.kind == AlertKind::Event);

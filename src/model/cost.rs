@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::duration::{parse_slurm, slurm};
 use super::list::hosts;
 use super::report::Value;
-use super::{JobDetail, Money, Node, NodePhase, Price, Prices, Purchase};
+use super::{Currency, JobDetail, Money, Node, NodePhase, Price, Prices, Purchase};
 
 /// What no figure here holds, in words.
 pub const WITHOUT: &str = "machines only: no storage, traffic, licences, discounts";
@@ -58,6 +58,8 @@ pub struct Machines {
 pub struct Burn {
     /// Of those whose price is known.
     pub hour: Money,
+    /// Of those of them that are paid for in another currency.
+    pub more: Money,
     /// How many have a known on-demand price, and how many a known spot price.
     pub on_demand: u32,
     /// See above.
@@ -98,7 +100,7 @@ impl Burn {
             self.unpriced += count;
             return;
         };
-        self.hour = self.hour.plus(price.hour.times(u64::from(count)));
+        self.sum(price.hour.times(u64::from(count)));
         match purchase {
             Purchase::OnDemand => self.on_demand += count,
             Purchase::Spot => self.spot += count,
@@ -108,9 +110,23 @@ impl Burn {
         }
     }
 
+    /// Adds what an hour of something costs to what is in its currency. There are two.
+    fn sum(&mut self, hour: Money) {
+        match self.hour.plus(hour) {
+            Some(sum) => self.hour = sum,
+            None => self.more = self.more.plus(hour).unwrap_or(self.more),
+        }
+    }
+
+    /// What an hour costs in this currency; `None` where nothing is paid for in it.
+    pub fn in_currency(&self, currency: Currency) -> Option<Money> {
+        [self.hour, self.more].into_iter().find(|sum| sum.as_micros() > 0 && sum.currency() == currency)
+    }
+
     /// Adds other machines.
     pub fn plus(&mut self, other: &Self) {
-        self.hour = self.hour.plus(other.hour);
+        self.sum(other.hour);
+        self.sum(other.more);
         self.on_demand += other.on_demand;
         self.spot += other.spot;
         self.unpriced += other.unpriced;
@@ -126,7 +142,8 @@ impl Burn {
     /// `≈ $3.42/h`, with `+ ?` where some have no known price; nothing where none has.
     pub fn brief(&self) -> Option<String> {
         let more = if self.unpriced > 0 { " + ?" } else { "" };
-        (self.on_demand + self.spot > 0).then(|| format!("{}/h{more}", self.hour.about()))
+        let other = if self.more.as_micros() > 0 { format!(" + {}", self.more) } else { String::new() };
+        (self.on_demand + self.spot > 0).then(|| format!("{}{other}/h{more}", self.hour.about()))
     }
 
     /// What it assumes: which prices of which day, and what is left out.
@@ -327,6 +344,21 @@ mod tests {
             assert_eq!((burn.brief(), burn.hour, burn.unpriced), (None, Money::default(), 8));
         }
         assert_eq!(Burn::of(&[], REGION, &prices()).brief(), None);
+    }
+
+    #[test]
+    fn what_is_paid_in_yuan_stands_beside_the_dollars() {
+        let mut all = Burn::default();
+        let price = |micros, currency| Some(Price { hour: Money::micros(micros).in_currency(currency), at: at() });
+        all.add(price(2_000_000, Currency::Usd), Purchase::OnDemand, 1);
+        let mut china = Burn::default();
+        china.add(price(3_500_000, Currency::Cny), Purchase::OnDemand, 2);
+        assert_eq!(china.brief().as_deref(), Some("≈ ¥7.00/h"));
+        all.plus(&china);
+        all.plus(&china);
+        assert_eq!(all.brief().as_deref(), Some("≈ $2.00 + ¥14.00/h"));
+        assert_eq!(all.in_currency(Currency::Cny).map(Money::amount), Some(14.0));
+        assert_eq!((china.in_currency(Currency::Usd), all.machines()), (None, 5));
     }
 
     #[test]

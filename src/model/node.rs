@@ -197,6 +197,8 @@ pub struct NodeTable {
     pub warnings: u32,
     /// Why EC2's checks of the machines are not known, where they were asked for in vain.
     pub unchecked: Option<String>,
+    /// Why it is not known which spot machines EC2 takes back, where that was asked for in vain.
+    pub unnoticed: Option<String>,
 }
 
 impl NodeTable {
@@ -206,7 +208,7 @@ impl NodeTable {
         for node in &nodes {
             *counts.entry(node.phase).or_insert(0) += 1;
         }
-        Self { nodes, counts, warnings, unchecked: None }
+        Self { nodes, counts, warnings, unchecked: None, unnoticed: None }
     }
 
     /// Nodes in this phase.

@@ -3,13 +3,14 @@
 //! Made once from what was recorded, with no more points than a chart can show. Where nothing was recorded there is nothing, and no 0.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use super::Money;
+use super::{Currency, Money};
 
 /// Days of which anything is kept.
 pub const DAYS: i64 = 30;
 /// Two records at most so many minutes apart are one stretch; further apart there is a gap.
-const STRETCH: i64 = 5;
+pub const STRETCH: i64 = 5;
 
 /// How far a chart looks back.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
@@ -63,6 +64,9 @@ impl Window {
 /// What nodes do, in as few kinds as a chart can hold apart.
 pub const STATES: [&str; 6] = ["busy", "idle", "starting", "draining", "down", "off"];
 
+/// CPUs that work and CPUs that are up, by partition. Shared by minutes in which they were the same.
+pub type Partitions = Arc<BTreeMap<String, (u32, u32)>>;
+
 /// What was recorded of one minute. What was not asked then is `None`.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Sample {
@@ -71,7 +75,7 @@ pub struct Sample {
     /// Nodes by [`STATES`].
     pub nodes: Option<[u32; 6]>,
     /// CPUs that work and CPUs that are up, by partition.
-    pub partitions: BTreeMap<String, (u32, u32)>,
+    pub partitions: Partitions,
     /// Everybody's jobs that wait, and that run.
     pub all: Option<(u32, u32)>,
     /// One's own.
@@ -133,10 +137,12 @@ pub struct Trail {
     pub is_own: bool,
     /// Percent of the CPUs that were up, by partition.
     pub partitions: Vec<Line>,
-    /// What an hour cost, in dollars.
+    /// What an hour cost, in dollars or yuan.
     pub hour: Option<Line>,
     /// What the last thirty days cost, the oldest first; days without any record are left out.
     pub days: Vec<Day>,
+    /// What it was paid in.
+    pub currency: Currency,
     /// Whether it is made up.
     pub simulated: bool,
 }
@@ -168,9 +174,29 @@ impl Trail {
             Some(if *up == 0 { 0.0 } else { f64::from(*used) * 100.0 / f64::from(*up) })
         };
         let partitions = names.into_iter().map(|name| line(name, &|s: &Sample| used(s, name))).collect();
-        let hour = line("cost", &|s: &Sample| s.hour.map(Money::dollars));
+        let hour = line("cost", &|s: &Sample| s.hour.map(Money::amount));
         let hour = Some(hour).filter(Line::is_known);
-        Self { from: from * 60, to: end * 60, nodes, queue, is_own, partitions, hour, days: days(samples), simulated: false }
+        Self {
+            from: from * 60,
+            to: end * 60,
+            nodes,
+            queue,
+            is_own,
+            partitions,
+            hour,
+            days: days(samples),
+            currency: Currency::default(),
+            simulated: false,
+        }
+    }
+
+    /// The same of a cluster that is paid for in this currency. The record does not know where a cluster is.
+    #[must_use]
+    pub fn in_currency(mut self, currency: Currency) -> Self {
+        for day in &mut self.days {
+            day.cost = day.cost.in_currency(currency);
+        }
+        Self { currency, ..self }
     }
 
     /// Whether anything at all was recorded in its window.
@@ -278,7 +304,8 @@ mod tests {
 
     #[test]
     fn partitions_are_used_in_percent_of_what_is_up() {
-        let parts = |used, up| Sample { minute: 5, partitions: BTreeMap::from([("gpu".to_owned(), (used, up))]), ..Sample::default() };
+        let parts =
+            |used, up| Sample { minute: 5, partitions: Arc::new(BTreeMap::from([("gpu".to_owned(), (used, up))])), ..Sample::default() };
         assert_eq!(Trail::new(Window::Hours3, 5, &[parts(24, 96)]).partitions[0].now, Some(25.0));
         assert_eq!(Trail::new(Window::Hours3, 5, &[parts(0, 0)]).partitions[0].now, Some(0.0));
     }

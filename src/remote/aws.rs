@@ -5,6 +5,7 @@ mod clusters;
 mod console;
 mod doctor;
 mod events;
+mod evidence;
 mod first;
 mod fleet;
 mod health;
@@ -14,6 +15,7 @@ mod logs;
 mod machines;
 mod network;
 mod prices;
+mod spot;
 mod stacks;
 mod streams;
 mod trouble;
@@ -26,7 +28,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures::stream::BoxStream;
 use tokio::sync::{Mutex, OnceCell};
 
-use super::alerts::Told;
+use super::alerts::{Notices, Told};
 use super::doctor::Check;
 use super::host::Host;
 use super::join::Instance;
@@ -77,13 +79,19 @@ impl Aws {
     /// The instances of a cluster.
     pub async fn instances(&self, cluster: &Cluster) -> Result<Vec<Instance>, Failure> {
         let clients = self.clients(cluster.profile.as_deref(), cluster.region.as_deref()).await?;
-        clusters::instances(&clients, &cluster.name).await
+        clusters::instances(&clients.sparing(), &cluster.name).await
+    }
+
+    /// The spot machines of a cluster's region that EC2 takes or took back.
+    pub async fn notices(&self, cluster: &Cluster) -> Result<Notices, Failure> {
+        let clients = self.clients(cluster.profile.as_deref(), cluster.region.as_deref()).await?;
+        spot::notices(&clients.sparing()).await
     }
 
     /// What EC2 says of running machines of a cluster: its checks, and the events to come. `token` is kept from call to call.
     pub async fn health(&self, cluster: &Cluster, ids: &[String], token: &mut Option<String>) -> Result<Told, Failure> {
         let clients = self.clients(cluster.profile.as_deref(), cluster.region.as_deref()).await?;
-        health::look(&clients, ids, token).await
+        health::look(&clients.sparing(), ids, token).await
     }
 
     /// The prices of instance types in a region, on demand or spot.

@@ -56,7 +56,7 @@ struct Inner {
     #[cfg(feature = "aws")]
     aws: super::aws::Aws,
     #[cfg(feature = "aws")]
-    machines: machines::Machines,
+    machines: Arc<machines::Machines>,
     #[cfg(feature = "aws")]
     pcluster: super::pcluster::Pcluster,
 }
@@ -88,7 +88,7 @@ impl Live {
                 #[cfg(feature = "aws")]
                 aws,
                 #[cfg(feature = "aws")]
-                machines: machines::Machines::default(),
+                machines: Arc::default(),
                 #[cfg(feature = "aws")]
                 pcluster,
             }),

@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::model::{Failure, Money, Price, Prices, Purchase, Quote};
+use crate::model::{Currency, Failure, Money, Price, Prices, Purchase, Quote};
 
 /// A price is asked for again after so long, in seconds.
 const FRESH: i64 = 86_400;
@@ -161,16 +161,17 @@ type Quotes = HashMap<(String, String), Quote>;
 fn read(path: &Path) -> Quotes {
     let text = std::fs::read(path).unwrap_or_default();
     let all: Value = serde_json::from_slice(&text).unwrap_or_default();
-    let price = |value: &Value| {
+    let price = |value: &Value, currency: Currency| {
         let at = value.get("at")?.as_str()?.parse().ok()?;
-        Some(Price { hour: Money::micros(value.get("micros")?.as_u64()?), at })
+        Some(Price { hour: Money::micros(value.get("micros")?.as_u64()?).in_currency(currency), at })
     };
     let mut quotes = Quotes::new();
     for (region, types) in all.get("regions").and_then(Value::as_object).into_iter().flatten() {
+        let currency = Currency::of(region);
         for (kind, value) in types.as_object().into_iter().flatten() {
             let zones = value.get("spot").and_then(Value::as_object).into_iter().flatten();
-            let spot = zones.filter_map(|(zone, value)| Some((zone.clone(), price(value)?))).collect();
-            let quote = Quote { on_demand: value.get("on_demand").and_then(price), spot };
+            let spot = zones.filter_map(|(zone, value)| Some((zone.clone(), price(value, currency)?))).collect();
+            let quote = Quote { on_demand: value.get("on_demand").and_then(|value| price(value, currency)), spot };
             quotes.insert((region.clone(), kind.clone()), quote);
         }
     }
@@ -190,7 +191,7 @@ fn write(path: &Path, quotes: &Quotes) -> std::io::Result<()> {
         std::fs::create_dir_all(folder)?;
     }
     let draft = path.with_extension(format!("{}.new", std::process::id()));
-    std::fs::write(&draft, format!("{:#}\n", json!({ "currency": "USD", "per": "hour", "regions": regions })))?;
+    std::fs::write(&draft, format!("{:#}\n", json!({ "currency": "USD, in cn-* CNY", "per": "hour", "regions": regions })))?;
     std::fs::rename(&draft, path).inspect_err(|_| drop(std::fs::remove_file(&draft)))
 }
 
@@ -238,6 +239,11 @@ mod tests {
         assert_eq!(known.of("eu-west-1", "c5.large", Purchase::OnDemand, None), Some(Price { hour: Money::micros(96_000), at: at(0) }));
         assert_eq!(known.of("eu-west-1", "c5.large", Purchase::Spot, Some("eu-west-1a")).map(|p| p.at), Some(at(AGAIN)));
         assert_eq!((known.of("eu-west-1", "odd.type", Purchase::OnDemand, None), known.trouble.is_some()), (None, true));
+        // China's prices are in yuan, read again too.
+        let yuan = [("c5.large".to_owned(), None, Money::micros(500_000).in_currency(Currency::Cny))];
+        later.learn("cn-north-1", Purchase::OnDemand, &["c5.large".into()], Ok(&yuan), at(FRESH));
+        let again = Book::at(path.clone()).known().of("cn-north-1", "c5.large", Purchase::OnDemand, None);
+        assert_eq!(again.map(|price| price.hour), Some(yuan[0].2));
         // A file that is no book is a book without prices.
         std::fs::write(&path, "{\"regions\": {\"x\": [1], \"y\": {\"z\": 3, \"w\": {\"on_demand\": {\"micros\": -1}}}}").unwrap();
         assert_eq!(Book::at(path).known().of("y", "w", Purchase::OnDemand, None), None);

@@ -48,8 +48,10 @@ impl Plot<'_> {
         right(bottom, "0");
         let name = fit(self.name, usize::from(GUTTER - 2 - taken), Cut::End);
         put(buf, area.x, area.y, &name, GUTTER, ink);
-        if let Some(now) = self.now.filter(|_| area.height > 2) {
-            put(buf, area.x, area.y + 1, &format!("now {}", number(now)), GUTTER - 2, quiet);
+        if let Some(now) = self.now {
+            // In the lowest row the zero of the scale is there already.
+            let room = if area.height > 2 { GUTTER - 2 } else { GUTTER - 4 };
+            put(buf, area.x, area.y + 1, &format!("now {}", number(now)), room, quiet);
         }
         for y in area.y..bottom {
             put(buf, left - 1, y, if y == area.y { "┤" } else { "│" }, 1, quiet);

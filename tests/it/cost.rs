@@ -62,7 +62,7 @@ pub(crate) fn trail(window: Window) -> Trail {
         Sample {
             minute,
             nodes: Some([busy, u32::from(ago % 120 < 40), 0, 0, 1, off]),
-            partitions: BTreeMap::from([("compute".into(), (busy * 3, busy * 4)), ("gpu".into(), (0, 0))]),
+            partitions: Arc::new(BTreeMap::from([("compute".into(), (busy * 3, busy * 4)), ("gpu".into(), (0, 0))])),
             all: Some((u32::try_from(ago).unwrap() / 5, busy * 2)),
             own: None,
             hour: Some(Money::micros(u64::from(busy) * 500_000)),
@@ -148,6 +148,10 @@ fn warnings_are_told_on_the_node_and_on_the_job_that_runs_there() {
 fn a_job_s_cost_asks_for_the_nodes_that_nobody_looks_at() {
     let mut stage = Stage::new(80, 24);
     known(&mut stage);
+    // Without spot machines, which are asked about anyway.
+    let mut cluster = Cluster::named(prod(), ClusterKind::ParallelCluster);
+    cluster.region = Some("eu-west-1".into());
+    stage.answer(Query::Clusters(Source::Fixed), Ok(Answer::Clusters(vec![cluster])));
     stage.jobs(&[("101", "train", JobState::Running)]);
     let nodes_wanted = |stage: &Stage| stage.app.wants().contains(&(Query::Nodes(prod()), Cadence::Once));
     assert!(!nodes_wanted(&stage));
@@ -196,5 +200,40 @@ fn charts_are_read_without_colours_and_on_small_screens() {
         stage.answer(query, Ok(Answer::Trail(Arc::new(trail(Window::Hours12)))));
         // The text alone, as one without colours sees it.
         insta::assert_snapshot!(format!("{name}-{width}x{height}"), stage.screen(width, height));
+    }
+}
+
+/// What a chart shows of one minute, of the whole time with a gap, and of nothing.
+#[test]
+fn charts_of_little_say_no_more_than_they_know() {
+    let sample = |minute: i64| Sample { nodes: Some([3, 1, 0, 0, 0, 4]), all: Some((12, 3)), minute, ..Sample::default() };
+    let priced = |minute: i64| Sample { hour: Some(Money::micros(2_500_000)), ..sample(minute) };
+    let show = |size: (u16, u16), keys: &str, samples: &[Sample], window: Window| {
+        let mut stage = Stage::new(size.0, size.1);
+        known(&mut stage);
+        stage.keys(keys);
+        let trail = Trail::new(window, MINUTE, samples);
+        stage.answer(Query::Trail { cluster: prod(), window }, Ok(Answer::Trail(Arc::new(trail))));
+        stage.screen(size.0, size.1)
+    };
+    for size in [(140, 40), (80, 24)] {
+        let bars = |screen: &str| screen.lines().map(|line| line.matches(['▁', '▂', '▄', '▆', '█']).count()).max().unwrap();
+        let one = show(size, "$", &[priced(MINUTE)], Window::Hours12);
+        assert!(one.contains("now 3") && bars(&one) <= 2, "one minute is one column of each chart:\n{one}");
+        let none = show(size, "$", &[], Window::Hours12);
+        assert!(none.contains("Nothing is recorded of this time"), "{none}");
+        let use_of = show(size, "$ z tab tab", &[priced(MINUTE)], Window::Hours12);
+        assert!(size.0 < 104 || use_of.contains("No partition was recorded"), "{use_of}");
+        // A week of which qdeck looked two hours every other day: three marks with nothing between them, not even the zero line.
+        let looked = |minute: &i64| matches!(minute % 2_880, 100..220);
+        let some: Vec<Sample> = (MINUTE - 7 * 1_440..MINUTE).filter(looked).map(priced).collect();
+        let week = show(size, "$ ] ]", &some, Window::Week);
+        let zero = week.lines().find(|line| line.contains("0└")).unwrap().split('└').nth(1).unwrap();
+        let zero = zero.split(['┃', '│']).next().unwrap();
+        assert_eq!(zero.split_whitespace().count(), 3, "{week}");
+        assert!(!week.contains("now "), "what is hours old is not now:\n{week}");
+        let month = show(size, "$ ] ] ] tab tab tab z", &some, Window::Month);
+        assert!(month.contains("[Cost]") || month.contains("Cost"), "{month}");
+        assert!(month.contains("as far as it was recorded") && month.contains("for 2 h"), "{month}");
     }
 }

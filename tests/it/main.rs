@@ -12,6 +12,7 @@ mod news;
 mod past;
 mod screens;
 mod shared;
+mod sources;
 mod stage;
 mod tidy;
 mod verbs;

@@ -175,3 +175,55 @@ fn a_check_that_fails_is_told_and_one_that_may_not_be_asked_says_so() {
     term.until("not known: UnauthorizedOperation", SOON);
     assert!(!term.text().contains("check bad"));
 }
+
+#[test]
+fn a_job_that_has_ended_has_cost_its_share_for_its_time() {
+    let Some(rig) = Rig::start(&[], &[]) else { return };
+    let program = Program::new(&rig);
+    let job = rig.run("sbatch --parsable --wait -J over -w compute-st-c5large-1 -c 1 --wrap 'sleep 4'").trim().to_owned();
+    let say = |args: &[&str]| program.command(&[&["--cluster", "demo"], args].concat()).output().unwrap().stdout;
+    let told: Value = serde_json::from_slice(&say(&["job", &job, "--json"])).unwrap();
+    let (cost, seconds) = (&told["cost"], told["cost"]["seconds"].as_f64().unwrap());
+    assert!((3.0..30.0).contains(&seconds) && told["state"] == "COMPLETED", "{told}");
+    // One of two CPUs of a machine for 0.096 dollars.
+    near(&cost["usd_per_hour"], 0.048);
+    near(&cost["usd"], 0.048 * seconds / 3_600.0);
+    assert_eq!((&cost["share"], &cost["estimate"]), (&json!({"cpus": 1, "of": 2}), &json!(true)));
+    assert!(cost["assumes"].as_str().unwrap().contains("on-demand price of") && cost["assumes"].as_str().unwrap().contains("no storage"));
+    let words = String::from_utf8(say(&["job", &job])).unwrap();
+    assert!(words.contains("Cost (estimate)") && words.contains("In all") && words.contains("1 of 2 CPUs"), "{words}");
+}
+
+#[test]
+fn every_cluster_says_what_it_costs_and_the_header_what_all_do_yuan_apart() {
+    let Some(rig) = Rig::start(&["--no-slurm"], &[]) else { return };
+    let program = Program::new(&rig);
+    let path = program.path("config.yaml");
+    let config = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, format!("{config}aws: {{regions: [eu-west-1, us-east-1, cn-north-1]}}\n")).unwrap();
+    for (kind, price, region) in
+        [("t3.medium", "0.0416", "us-east-1"), ("c5.large", "0.0850", "us-east-1"), ("c5.large", "0.5", "cn-north-1")]
+    {
+        control(&rig, "/price", &json!({"type": kind, "on_demand": price, "region": region}));
+    }
+    control(&rig, "/fault", &json!({"action": "DescribeInstances", "region": "cn-north-1", "instances": 3}));
+    let mut term = program.open(&[]);
+    term.keys("1z");
+    let sum = HOUR + 0.0416 + 0.085;
+    term.until_screen("the header's sum", LATER, |text| text.lines().next().unwrap().contains(&format!("≈ ${sum:.2} + ¥1.50/h")));
+    let text = term.text();
+    for (name, cost) in [("demo", "≈ $35.77/h"), ("lab", "≈ $0.127/h"), ("huge", "≈ ¥1.50/h")] {
+        assert!(text.lines().any(|line| line.contains(name) && line.contains(cost)), "{name} {cost}\n{text}");
+    }
+    term.keys("q");
+    assert_eq!(term.wait_exit(SOON), 0);
+    // China has a price list of its own.
+    assert_eq!(calls(&rig, "cn-northwest-1 GetProducts"), 1);
+    let (all, ..) = cost(&program, &[]);
+    near(&all["all"]["usd_per_hour"], sum);
+    near(&all["all"]["cny_per_hour"], 1.5);
+    let huge = all["clusters"].as_array().unwrap().iter().find(|c| c["cluster"] == "huge").unwrap();
+    assert!(huge["usd_per_hour"].is_null(), "{huge}");
+    let table = String::from_utf8(program.command(&["cost"]).output().unwrap().stdout).unwrap();
+    assert!(table.contains("≈ ¥1.50/h") && table.contains("An estimate"), "{table}");
+}

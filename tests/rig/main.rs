@@ -13,6 +13,8 @@ mod support;
 
 mod arrays;
 #[cfg(feature = "aws")]
+mod bad_day;
+#[cfg(feature = "aws")]
 mod clusters;
 mod codes;
 #[cfg(feature = "aws")]
@@ -34,6 +36,8 @@ mod program;
 mod rig;
 mod shared;
 mod smoke;
+#[cfg(feature = "aws")]
+mod spot;
 mod story;
 mod term_check;
 mod terminal;

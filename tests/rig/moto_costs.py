@@ -6,7 +6,9 @@ spot price for everything. POST to the control port:
   /status {"id": "i-...", "events": [{"code": "instance-retirement", "description": "...", "not_before": "2026-11-28T14:00:00.000Z"}],
            "system": "impaired", "instance": "ok"}
          until {"id": "i-..."}
+         {"more": 4900}    so many healthy machines more, on the pages before the others
   /spot {"id": "i-..."}    it is a spot machine
+        {"id": "i-...", "code": "marked-for-termination", "at": "2026-11-28T14:00:00.000Z"}    and its spot request says so
 """
 
 import json
@@ -24,12 +26,18 @@ PRICES = {
     (EU, "c6i.large"): ("0.0912000000", {}),
     (EU, "p4d.24xlarge"): ("35.3965000000", {"eu-west-1a": "14.1200"}),
 }
-STATUS = {}
+STATUS, SPOTS = {}, {}
+MORE = 0
 
 
 def control(path, d):
+    global MORE
     with LOCK:
-        if path == "/price":
+        if path == "/spot":
+            SPOTS[d["id"]] = d
+        elif "more" in d:
+            MORE = d["more"]
+        elif path == "/price":
             PRICES[d.get("region", EU), d["type"]] = (d.get("on_demand"), d.get("spot", {}))
         else:
             STATUS[d["id"]] = d
@@ -44,8 +52,10 @@ def products(start_response, body):
     with LOCK:
         price = PRICES.get((asked["regionCode"], asked["instanceType"]), (None, {}))[0]
 
-    def term(unit, usd):
-        return {"priceDimensions": {"A.B.C": {"unit": unit, "pricePerUnit": {"USD": usd}, "description": "per On Demand Linux Hour"}}}
+    currency = "CNY" if asked["regionCode"].startswith("cn-") else "USD"
+
+    def term(unit, amount):
+        return {"priceDimensions": {"A.B.C": {"unit": unit, "pricePerUnit": {currency: amount}, "description": "per On Demand Linux Hour"}}}
 
     attributes = {"instanceType": asked["instanceType"], "operatingSystem": "Linux", "tenancy": "Shared"}
     found = [{"product": {"attributes": attributes}, "terms": {"OnDemand": {"A.B": term("Hrs", usd)}}} for usd in (price, "0.0000000000") if price]
@@ -93,26 +103,51 @@ def spot_prices(start_response, region, form):
     return answer(start_response, 200, "text/xml", body.encode())
 
 
+def spot_requests(start_response, region, form):
+    """Those of spot machines that have a code, by the filter for codes; EC2 has other filters, which are not asked for."""
+    wanted = set()
+    for n in range(1, 9):
+        if form.get(f"Filter.{n}.Name") == ["status-code"]:
+            wanted = set(many(form, f"Filter.{n}.Value"))
+    with LOCK:
+        found = [d for d in SPOTS.values() if d.get("code") in wanted and d.get("region", EU) == region]
+    items = "".join(
+        f"<item><spotInstanceRequestId>sir-{k}</spotInstanceRequestId><state>active</state><status><code>{d['code']}</code>"
+        f"<updateTime>{d['at']}</updateTime></status><instanceId>{d['id']}</instanceId></item>" for k, d in enumerate(found)
+    )  # fmt: skip
+    body = (
+        '<DescribeSpotInstanceRequestsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r</requestId>'
+        f"<spotInstanceRequestSet>{items}</spotInstanceRequestSet></DescribeSpotInstanceRequestsResponse>"
+    )
+    return answer(start_response, 200, "text/xml", body.encode())
+
+
 def statuses(start_response, backend, form):
     wanted = many(form, "InstanceId")
-    running = [i for i in backend.all_instances() if i._state.name == "running" and (not wanted or i.id in wanted)]
+    ids = [i.id for i in backend.all_instances() if i._state.name == "running" and (not wanted or i.id in wanted)]
+    ids = ids if wanted else [f"i-{n:017x}" for n in range(1, MORE + 1)] + ids
+    # EC2 takes names or the size of a page, and a hundred names at most.
+    size = int((form.get("MaxResults") or ["1000"])[0])
+    assert len(wanted) <= 100 and not (wanted and "MaxResults" in form), form
+    first = int((form.get("NextToken") or ["0"])[0])
+    token = f"<nextToken>{first + size}</nextToken>" if first + size < len(ids) else ""
 
-    def one(instance):
+    def one(id):
         with LOCK:
-            d = STATUS.get(instance.id, {})
+            d = STATUS.get(id, {})
         events = "".join(
             f"<item><instanceEventId>instance-event-{k}</instanceEventId><code>{e['code']}</code><description>{escape(e.get('description', ''))}"
             f"</description><notBefore>{e['not_before']}</notBefore></item>" for k, e in enumerate(d.get("events", []))
         )  # fmt: skip
         status = lambda which: f"<status>{d.get(which, 'ok')}</status><details><item><name>reachability</name><status>passed</status></item></details>"
         return (
-            f"<item><instanceId>{instance.id}</instanceId><instanceState><code>16</code><name>running</name></instanceState>"
+            f"<item><instanceId>{id}</instanceId><instanceState><code>16</code><name>running</name></instanceState>"
             f"<systemStatus>{status('system')}</systemStatus><instanceStatus>{status('instance')}</instanceStatus>"
             f"<eventsSet>{events}</eventsSet></item>"
         )
 
     body = (
         '<DescribeInstanceStatusResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r</requestId>'
-        f"<instanceStatusSet>{''.join(map(one, running))}</instanceStatusSet></DescribeInstanceStatusResponse>"
+        f"<instanceStatusSet>{''.join(map(one, ids[first : first + size]))}</instanceStatusSet>{token}</DescribeInstanceStatusResponse>"
     )
     return answer(start_response, 200, "text/xml", body.encode())

@@ -4,6 +4,7 @@
   {"action": "DescribeStacks", "region": "*", "hang": 60}           no answer for so many seconds
   {"action": "DescribeInstances", "cut": 400}                        the answer ends after so many bytes
   {"action": "DescribeInstances", "region": "eu-north-1", "instances": 5000}   pages of made-up instances of cluster `huge`
+  {"action": "DescribeInstances", "more": 4995, "cluster": "demo"}    made-up compute instances of a cluster on the pages after the real ones
   {"clear": true}                                                    none of these any more -> {"calls": {"eu-west-1 DescribeStacks": 3}}
 
 `region` left out is every region. `times` left out is until cleared. Calls are counted by region and action.
@@ -18,7 +19,7 @@ from xml.sax.saxutils import escape
 
 LOCK = threading.Lock()
 # Beginnings of EC2's actions: it says an error in another form than the older query services.
-EC2 = ("DescribeInstance", "DescribeRegions", "RunInstances", "DescribeKeyPairs", "DescribeVpcs", "DescribeSubnets", "DescribeRouteTables",
+EC2 = ("DescribeInstance", "DescribeSpot", "DescribeRegions", "RunInstances", "DescribeKeyPairs", "DescribeVpcs", "DescribeSubnets", "DescribeRouteTables",
        "DescribeSecurityGroups", "CreateKeyPair", "GetConsoleOutput")  # fmt: skip
 FAULTS, CALLS = [], collections.Counter()
 
@@ -77,21 +78,22 @@ def error(start_response, fault, is_json):
 
 def instances(start_response, fault, form):
     size = min(int((form.get("MaxResults") or ["1000"])[0]), 1000)
+    count = fault.get("instances") or fault["more"]
     first = int((form.get("NextToken") or ["0"])[0])
-    last = min(first + size, fault["instances"])
+    last = min(first + size, count)
 
     def one(n):
-        kind = "HeadNode" if n == 0 else "Compute"
-        tags = {"parallelcluster:cluster-name": "huge", "parallelcluster:node-type": kind, "parallelcluster:queue-name": "q",
+        kind = "HeadNode" if n == 0 and "instances" in fault else "Compute"
+        tags = {"parallelcluster:cluster-name": fault.get("cluster", "huge"), "parallelcluster:node-type": kind, "parallelcluster:queue-name": "q",
                 "parallelcluster:compute-resource-name": "c", "parallelcluster:attributes": "alinux2023, slurm, 3.16.1, x86_64"}  # fmt: skip
         set_ = "".join(f"<item><key>{k}</key><value>{v}</value></item>" for k, v in tags.items())
         return (
-            f"<item><reservationId>r-{n}</reservationId><instancesSet><item><instanceId>i-{n:017x}</instanceId><instanceType>c5.large"
+            f"<item><reservationId>r-{n}</reservationId><instancesSet><item><instanceId>i-{n + 1:017x}</instanceId><instanceType>c5.large"
             f"</instanceType><instanceState><code>16</code><name>running</name></instanceState><privateIpAddress>127.9.{n // 250}.{n % 250}"
             f"</privateIpAddress><tagSet>{set_}</tagSet></item></instancesSet></item>"
         )
 
-    token = f"<nextToken>{last}</nextToken>" if last < fault["instances"] else ""
+    token = f"<nextToken>{last}</nextToken>" if last < count else ""
     body = "".join(one(n) for n in range(first, last))
     body = f'<DescribeInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><reservationSet>{body}</reservationSet>{token}</DescribeInstancesResponse>'
     return answer(start_response, 200, "text/xml", body.encode())
@@ -111,7 +113,11 @@ def played(environ, start_response, go_on):
     if "hang" in fault:
         time.sleep(fault["hang"])
         return go_on(environ, start_response)
-    if "instances" in fault:
+    if "more" in fault and not form.get("NextToken"):
+        whole = b"".join(go_on(environ, lambda *_, **__: None))
+        whole = whole.replace(b"</reservationSet>", b"</reservationSet><nextToken>0</nextToken>")
+        return answer(start_response, 200, "text/xml", whole)
+    if "instances" in fault or "more" in fault:
         return instances(start_response, fault, form)
     if "cut" in fault:
         whole = b"".join(go_on(environ, lambda *_, **__: None))[: fault["cut"]]

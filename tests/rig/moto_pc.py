@@ -149,7 +149,15 @@ def seed():
     moto_stacks.seed_stack(SEED["cluster"], region, log_group=group)
     # Elsewhere, where nobody looks by default: all that can be the matter with a cluster.
     moto_stacks.seed_stack("lab", "us-east-1", log_group="/aws/parallelcluster/lab-202601020304", fleet="PROTECTED")
-    broken = moto_stacks.seed_stack("broken", "us-east-1", status="ROLLBACK_COMPLETE", fleet=None)
+    broken_group = "/aws/parallelcluster/broken-202601020304"
+    broken = moto_stacks.seed_stack("broken", "us-east-1", status="ROLLBACK_COMPLETE", fleet=None, log_group=broken_group)
+    backend("logs", "us-east-1").create_log_group(broken_group, {})
+    now = int(time.time() * 1000)
+    put_log("us-east-1", broken_group, "ip-10-30-0-10.i-0123456789abcdef0.chef-client", [
+        (now - 3000, "[2026-01-02T03:04:05+00:00] INFO: Processing mount[/fsx] action mount"),
+        (now - 2000, "[2026-01-02T03:06:05+00:00] FATAL: Mixlib::ShellOut::ShellCommandFailed: mount.lustre: Connection timed out"),
+        (now - 1000, "[2026-01-02T03:06:05+00:00] INFO: Chef Run complete"),
+    ])  # fmt: skip
     moto_stacks.add_event(broken, "Table", "AWS::DynamoDB::Table", "CREATE_FAILED", "Resource creation cancelled")
     moto_stacks.add_event(broken, "HeadNodeWaitCondition20260101", "AWS::CloudFormation::WaitCondition", "CREATE_FAILED",
                           "Failed to mount FSX. Please check /var/log/chef-client.log")  # fmt: skip
@@ -210,6 +218,7 @@ def control(path, body):
         return {"id": d["id"]}
     if path == "/spot":
         ec2.get_instance(d["id"]).instance_lifecycle = "spot"
+        moto_costs.control(path, d)
         return {"id": d["id"]}
     alive = [i for i in ec2.all_instances() if i.private_ip == d["ip"] and i._state.name not in ("terminated", "shutting-down")]
     if path == "/launch":
@@ -343,6 +352,8 @@ class App(moto.server.DomainDispatcherApplication):
             return moto_costs.products(start_response, body)
         if action == "DescribeSpotPriceHistory":
             return moto_costs.spot_prices(start_response, region, form)
+        if action == "DescribeSpotInstanceRequests":
+            return moto_costs.spot_requests(start_response, region, form)
         if action == "DescribeInstanceStatus":
             return moto_costs.statuses(start_response, backend("ec2", region), form)
         if action == "GetConsoleOutput":

@@ -236,14 +236,16 @@ def seed_stack(name, region, status="CREATE_COMPLETE", log_group="NONE", tags=No
     return stack
 
 
-def set_fleet(name, region, status):
+def set_fleet(name, region, status, old=False):
+    """`old`: as ParallelCluster before 3.2.0 wrote it."""
     at = time.strftime("%Y-%m-%d %H:%M:%S.000000+00:00", time.gmtime())
     item = {"Id": {"S": "COMPUTE_FLEET"}, "Data": {"M": {"status": {"S": status}, "lastStatusUpdatedTime": {"S": at}}}}
+    item = {"Id": {"S": "COMPUTE_FLEET"}, "Status": {"S": status}, "LastUpdatedTime": {"S": at}} if old else item
     get_backend("dynamodb")[ACCOUNT][region].put_item(f"parallelcluster-{name}", item)
 
 
 def control(path, d):
-    """/stack {name, status, reason, log_group}, /event {name, logical, type, status, reason}, /fleet {name, status}; region where it is not the seed's."""
+    """/stack {name, status, reason, log_group}, /event {name, logical, type, status, reason}, /fleet {name, status, old}; region where it is not the seed's."""
     stacks = get_backend("cloudformation")[ACCOUNT][d["region"]].stacks.values()
     stack = next(s for s in stacks if s.name == d["name"])
     if path == "/stack":
@@ -254,7 +256,7 @@ def control(path, d):
     elif path == "/event":
         add_event(stack, d["logical"], d["type"], d["status"], d.get("reason"))
     elif path == "/fleet":
-        set_fleet(d["name"], d["region"], d["status"])
+        set_fleet(d["name"], d["region"], d["status"], d.get("old", False))
     else:
         raise KeyError(path)
     return {"name": d["name"]}

@@ -83,9 +83,14 @@ impl Charts {
         let (words, rows) = match view {
             View::Nodes => nodes(trail),
             View::Queue => queue(trail),
+            View::Use if trail.partitions.is_empty() => {
+                self.heading(buf, head, view, "", look);
+                prose(buf, below, "No partition was recorded in this time.", look.style(Tone::Dim));
+                return;
+            }
             View::Use => partitions(trail, below.height),
             View::Cost => {
-                self.heading(buf, head, view, "≈ dollars an hour", look);
+                self.heading(buf, head, view, &format!("≈ {} an hour", trail.currency.words()), look);
                 self.draw_cost(buf, below, trail, look);
                 return;
             }
@@ -137,7 +142,7 @@ impl Charts {
                     values: &hour.values,
                     now: hour.now,
                     ceiling: ceiling(hour.peak()),
-                    unit: ("$", ""),
+                    unit: (trail.currency.sign(), ""),
                     is_bars: false,
                 };
                 self.draw_rows(buf, upper, &[Row { plot, tone: Tone::Key }], trail, look);
@@ -158,7 +163,7 @@ fn draw_days(buf: &mut Buffer, area: Rect, trail: &Trail, look: &Look<'_>) {
     let words = format!("a day (UTC), as far as it was recorded   {now}");
     put(buf, area.x, area.y, &words, area.width, look.style(Tone::Dim));
     let peak = bars.iter().flatten().copied().fold(0.0, f32::max);
-    let plot = Plot { name: "a day", values: &bars, now: None, ceiling: ceiling(peak), unit: ("$", ""), is_bars: true };
+    let plot = Plot { name: "a day", values: &bars, now: None, ceiling: ceiling(peak), unit: (trail.currency.sign(), ""), is_bars: true };
     let chart = Rect { y: area.y + 1, height: area.height.saturating_sub(2), ..area };
     plot.draw(buf, chart, look.style(Tone::Key), look.style(Tone::Dim));
     let times = marks::dates(first, bars.len());

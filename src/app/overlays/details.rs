@@ -54,6 +54,15 @@ impl Details {
         Self { title: format!("Cluster {}", cluster.name), known, cluster: cluster.id.clone(), mounts, scroll: Scroll::default() }
     }
 
+    /// Why it is as it was and not as it is.
+    fn trouble(&self, look: &Look<'_>) -> Vec<(String, String)> {
+        let trouble = look.store.trouble_of(&self.cluster, look.clock.since_start);
+        let words = trouble.map(|(failure, seconds)| {
+            format!("{}: {} {} What is shown is {} old.", failure.place, failure.what, failure.hint, crate::model::duration::age(seconds))
+        });
+        words.map(|words| ("Trouble".to_owned(), words)).into_iter().collect()
+    }
+
     /// What it costs now, and what its idle nodes do.
     fn costs(&self, look: &Look<'_>) -> Vec<(String, String)> {
         let Some(burn) = look.costs.burn(&self.cluster).filter(|burn| burn.machines() > 0) else { return Vec::new() };
@@ -73,7 +82,8 @@ impl Details {
 
     /// Cells of the labels, and the lines.
     fn rows(&self, look: &Look<'_>, room: u16) -> (u16, Vec<(String, String)>) {
-        let fields: Vec<_> = self.known.iter().cloned().chain(self.costs(look)).chain(self.mounts.iter().cloned()).collect();
+        let known = self.trouble(look).into_iter().chain(self.known.iter().cloned());
+        let fields: Vec<_> = known.chain(self.costs(look)).chain(self.mounts.iter().cloned()).collect();
         let label = fields.iter().map(|(l, _)| cells(l)).max().unwrap_or(8).min(18);
         let mut rows: Vec<(String, String)> = Vec::new();
         for (name, value) in &fields {

@@ -12,7 +12,7 @@ use crate::model::cost::{WITHOUT, day};
 use crate::model::duration::age;
 use crate::model::node::plain;
 use crate::model::text::clean;
-use crate::model::{Alert, Job, Node, NodePhase};
+use crate::model::{Alert, Job, Node, NodePhase, NodeTable, Purchase};
 use crate::protocol::{Action, Area, Chord, Effect};
 use crate::ui::{Tone, put};
 
@@ -23,6 +23,7 @@ pub(in crate::app) struct NodeSheet {
     jobs: Vec<String>,
     /// Why EC2's checks are not known.
     unchecked: Option<String>,
+    unnoticed: Option<String>,
     /// Whether the jobs are everybody's.
     all: bool,
     scroll: Scroll,
@@ -39,12 +40,15 @@ impl NodeSheet {
     /// With the jobs on it, as far as the queue that is shown tells; `all` says that it shows everybody's.
     pub(in crate::app) fn new(node: &Node, jobs: &[Job<'_>], all: bool) -> Self {
         let jobs = jobs.iter().map(|job| format!("{}  {}  {} of {}", job.id(), job.name(), job.state().short(), job.user())).collect();
-        Self { node: node.clone(), jobs, unchecked: None, all, scroll: Scroll::default() }
+        Self { node: node.clone(), jobs, unchecked: None, unnoticed: None, all, scroll: Scroll::default() }
     }
 
-    /// The same, with the reason why EC2's checks of the machine are not known.
-    pub(in crate::app) fn unchecked(self, why: Option<String>) -> Self {
-        Self { unchecked: why.filter(|_| self.node.instance_id.is_some()), ..self }
+    /// The same, with the reasons why EC2's checks of the machine are not known, and whether it takes it back.
+    pub(in crate::app) fn unchecked(self, table: &NodeTable) -> Self {
+        let has_machine = self.node.instance_id.is_some();
+        let unchecked = table.unchecked.clone().filter(|_| has_machine);
+        let unnoticed = table.unnoticed.clone().filter(|_| has_machine && self.node.purchase == Some(Purchase::Spot));
+        Self { unchecked, unnoticed, ..self }
     }
 
     fn room(body: (u16, u16)) -> (u16, u16) {
@@ -90,6 +94,7 @@ impl NodeSheet {
         let warned = warned.map(|(i, alert)| (if i == 0 { "Warning" } else { "" }, warning(alert, look), Tone::Bad));
         out.splice(1..1, warned.collect::<Vec<_>>());
         out.extend(self.unchecked.as_ref().map(|why| ("EC2 checks", format!("not known: {why}"), Tone::Dim)));
+        out.extend(self.unnoticed.as_ref().map(|why| ("Spot ends", format!("not known: {why}"), Tone::Dim)));
         out.extend(self.cost(look).map(|text| ("Costs", text, Tone::Plain)));
         let whose = if self.all { "Jobs" } else { "Your jobs" };
         match self.jobs.as_slice() {

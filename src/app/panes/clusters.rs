@@ -1,9 +1,15 @@
 //! The clusters of every source in one list, with what went wrong at a source said beside it.
+//!
+//! Takes nothing off the list because somebody does not answer: what was known stays, dimmed.
+
+mod remarks;
+
+use std::collections::HashSet;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{Look, cluster_sign, select, trouble};
+use super::{Look, cluster_sign, select};
 use crate::app::intent::Intent;
 use crate::app::overlays::{Details, StackSheet};
 use crate::app::store::Store;
@@ -16,6 +22,8 @@ use crate::ui::{Cursor, Cut, Tone, fit, frame, put};
 #[derive(Clone, Debug, Default)]
 pub(in crate::app) struct Clusters {
     list: Vec<Cluster>,
+    /// Those whose source failed since.
+    stale: HashSet<ClusterId>,
     cursor: Cursor,
 }
 
@@ -24,6 +32,7 @@ impl Clusters {
     pub(in crate::app) fn refill(&mut self, store: &Store) {
         let under = self.selected().map(|c| c.id.clone());
         self.list = store.clusters();
+        self.stale = store.stale();
         if let Some(index) = under.and_then(|id| self.list.iter().position(|c| c.id == id)) {
             self.cursor.index = index;
         }
@@ -71,9 +80,16 @@ impl Clusters {
         }
     }
 
-    pub(in crate::app) fn click(&mut self, line: usize) -> Vec<Intent> {
-        let index = self.cursor.offset + line;
-        if index >= self.list.len() {
+    /// Rows of a pane of so many columns and rows that the list has: what is said below it takes the others.
+    pub(in crate::app) fn rows(&self, look: &Look<'_>, (columns, rows): (u16, u16)) -> usize {
+        usize::from(rows - remarks::rows(&remarks::of(look, columns), self.list.len(), rows))
+    }
+
+    pub(in crate::app) fn click(&mut self, line: usize, rows: usize) -> Vec<Intent> {
+        let mut shown = self.cursor;
+        shown.settle(self.list.len(), rows);
+        let index = shown.offset + line;
+        if line >= rows || index >= self.list.len() {
             return Vec::new();
         }
         self.cursor.index = index;
@@ -81,7 +97,10 @@ impl Clusters {
     }
 
     pub(in crate::app) fn draw(&self, buf: &mut Buffer, area: Rect, look: &Look<'_>, focused: bool) {
-        let title = [("1 Clusters".to_owned(), look.style(if focused { Tone::Focus } else { Tone::Strong }))];
+        let mut title = vec![("1 Clusters".to_owned(), look.style(if focused { Tone::Focus } else { Tone::Strong }))];
+        if self.list.len() + 2 > usize::from(area.height) {
+            title.push((format!(" · {}", self.list.len()), look.style(Tone::Plain)));
+        }
         let aws = look.store.sources().filter(|(source, _)| **source != Source::Fixed).map(|(_, slot)| slot);
         let oldest = aws.max_by_key(|slot| slot.age(look.clock.since_start));
         let age = oldest.map(|slot| look.age(slot, look.refresh.clusters)).map(|(age, tone)| (format!("ec2 {age}"), look.style(tone)));
@@ -90,22 +109,28 @@ impl Clusters {
         let between = burn.as_ref().zip(age.as_ref()).map(|_| (" · ".to_owned(), look.style(Tone::Dim)));
         let remark: Vec<_> = burn.map(|burn| (burn, look.style(Tone::Plain))).into_iter().chain(between).chain(age).collect();
         let inner = frame(buf, area, &title, &remark, look.theme, focused);
+        let remarks = remarks::of(look, inner.width);
+        let below = remarks::rows(&remarks, self.list.len(), inner.height);
+        let list = Rect { height: inner.height - below, ..inner };
         let mut cursor = self.cursor;
-        cursor.settle(self.list.len(), usize::from(inner.height));
-        let mut y = inner.y;
+        cursor.settle(self.list.len(), usize::from(list.height));
+        let mut y = list.y;
         for (index, cluster) in self.list.iter().enumerate().skip(cursor.offset) {
-            if y >= inner.bottom() {
+            if y >= list.bottom() {
                 break;
             }
-            self.draw_row(buf, inner, y, cluster, look);
+            self.draw_row(buf, list, y, cluster, look);
             if index == self.cursor.index {
-                select(buf, inner, y, look, focused);
+                select(buf, list, y, look, focused);
             }
             y += 1;
         }
-        for failure in look.store.sources().filter_map(|(_, slot)| slot.failure.as_ref()) {
-            let rest = Rect { y, height: inner.bottom().saturating_sub(y), ..inner };
-            y += trouble(buf, rest, failure, look);
+        remarks::draw(buf, Rect { y, height: inner.bottom() - y, ..inner }, &remarks, look);
+        y += below;
+        // What one should know of the cluster under the cursor, where there is room left.
+        if let Some(note) = self.selected().and_then(|cluster| cluster.notes.first()).filter(|_| focused && y + 1 < inner.bottom()) {
+            let rest = Rect { y: y + 1, height: inner.bottom() - y - 1, ..inner };
+            super::prose(buf, rest, note, look.style(Tone::Dim));
         }
         let asked: Vec<_> = look.store.sources().collect();
         if self.list.is_empty() && y < inner.bottom() && asked.iter().all(|(_, slot)| slot.failure.is_none()) {
@@ -121,6 +146,8 @@ impl Clusters {
     fn draw_row(&self, buf: &mut Buffer, inner: Rect, y: u16, cluster: &Cluster, look: &Look<'_>) {
         let link = look.store.link(&cluster.id);
         let (sign, tone, word) = cluster_sign(cluster, link);
+        let stale = self.stale.contains(&cluster.id);
+        let (tone, plain) = if stale { (Tone::Dim, Tone::Dim) } else { (tone, Tone::Plain) };
         let active = look.active == Some(&cluster.id);
         put(buf, inner.x, y, if active { "▸" } else { " " }, 1, look.style(Tone::Key));
         put(buf, inner.x + 1, y, sign, 2, look.style(tone));
@@ -131,19 +158,23 @@ impl Clusters {
         let counts = counts.or_else(|| cluster.nodes_up.map(|n| format!("{n} up"))).unwrap_or_default();
         let right = u16::try_from(crate::ui::width(&counts)).unwrap_or(0);
         let counts_at = inner.right().saturating_sub(right + 1);
-        put(buf, counts_at, y, &counts, right, look.style(Tone::Plain));
+        put(buf, counts_at, y, &counts, right, look.style(plain));
         let status_width = 16.min(inner.width / 3);
         let status_at = inner.x + 3 + inner.width.saturating_sub(3 + status_width + 7);
         let room = status_at.saturating_sub(inner.x + 4);
         let shown = fit(name, usize::from(room), Cut::Middle);
-        let used = put(buf, inner.x + 3, y, &shown, room, if active { look.style(Tone::Strong) } else { look.style(Tone::Plain) });
+        let used = put(buf, inner.x + 3, y, &shown, room, look.style(if active && !stale { Tone::Strong } else { plain }));
         let mut used = used;
         if let Some(region) = cluster.region.as_ref().filter(|_| !twice && room > used + 2) {
             used += 1 + put(buf, inner.x + 3 + used + 1, y, region, room - used - 1, look.style(Tone::Dim));
         }
+        // Version 2 has no support any more.
+        if let Some(version) = cluster.version.as_ref().filter(|version| version.starts_with("2.") && room > used + 4) {
+            used += 1 + put(buf, inner.x + 3 + used + 1, y, &format!("v{version}"), room - used - 1, look.style(Tone::Waits));
+        }
         let burn = look.costs.burn(&cluster.id).and_then(crate::model::Burn::brief);
         if let Some(burn) = burn.filter(|burn| usize::from(room.saturating_sub(used + 2)) >= crate::ui::width(burn)) {
-            put(buf, inner.x + 3 + used + 2, y, &burn, room - used - 2, look.style(Tone::Plain));
+            put(buf, inner.x + 3 + used + 2, y, &burn, room - used - 2, look.style(plain));
         }
         put(buf, status_at, y, &word, counts_at.saturating_sub(status_at + 1).min(status_width), look.style(tone));
     }

@@ -189,8 +189,9 @@ impl Nodes {
             Action::Open => {
                 let Some(node) = self.selected() else { return Vec::new() };
                 let (jobs, all) = self.jobs_on(&[node]);
-                let unchecked = self.table.as_ref().and_then(|table| table.unchecked.clone());
-                vec![Intent::Open(Box::new(NodeSheet::new(node, &jobs, all).unchecked(unchecked)))]
+                let sheet = NodeSheet::new(node, &jobs, all);
+                let sheet = if let Some(table) = &self.table { sheet.unchecked(table) } else { sheet };
+                vec![Intent::Open(Box::new(sheet))]
             }
             Action::Copy => {
                 let names: Vec<&str> = self.targets().iter().map(|node| node.name.as_str()).collect();

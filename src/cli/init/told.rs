@@ -8,7 +8,7 @@ use super::steps::Step;
 use crate::cli::lifecycle;
 use crate::model::outline::{Outline, steps};
 use crate::model::text::clean;
-use crate::model::{Blueprint, Burn, Failure, Prices, Remark, Verdict};
+use crate::model::{Blueprint, Burn, Currency, Failure, Money, Prices, Remark, Verdict};
 
 /// A failure to somebody who can answer again.
 pub(super) fn indented(failure: &Failure) -> String {
@@ -50,12 +50,13 @@ pub(super) fn as_json(
         Err(failure) => json!({ "ok": null, "said": failure.what, "messages": [] }),
     };
     let (least, most) = blueprint.cost(prices);
-    let hour = |burn: &Burn| burn.brief().map(|_| burn.hour.dollars());
+    let currency = Currency::of(&blueprint.region);
+    let hour = |burn: &Burn| burn.in_currency(currency).map(Money::amount);
     json!({
         "name": blueprint.name, "region": blueprint.region, "file": file, "yaml": yaml, "key": blueprint.key, "private_key": private,
         "new_network": vpc, "remarks": blueprint.faults(), "dry_run": dry_run,
         "cost_per_hour": {
-            "currency": "USD", "min_nodes": hour(&least), "max_nodes": hour(&most), "unpriced": most.unpriced, "assumes": most.assumes(),
+            "currency": currency.code(), "min_nodes": hour(&least), "max_nodes": hour(&most), "unpriced": most.unpriced, "assumes": most.assumes(),
         },
     })
 }

@@ -1,5 +1,7 @@
 //! The SDK's clients for one profile and region, made once.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
@@ -15,8 +17,9 @@ use aws_sdk_ec2::config::SharedCredentialsProvider;
 use super::whole::Whole;
 use crate::model::{Failure, FailureKind};
 
-/// The price list of all regions is served in few.
+/// The price list of all regions is served in few; China has its own.
 const PRICES: &str = "us-east-1";
+const PRICES_CHINA: &str = "cn-northwest-1";
 
 /// One profile and region. `None` is the SDK's own choice.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -37,9 +40,30 @@ pub(super) struct Clients {
     pub(super) credentials: Option<SharedCredentialsProvider>,
     pub(super) profile: Option<String>,
     pub(super) region: String,
+    /// Whether AWS limits our calls there now; one for all copies.
+    limited: Arc<AtomicBool>,
 }
 
 impl Clients {
+    /// As they are; or, while AWS limits our calls, without second attempts: what asks again by itself need not be asked three times.
+    pub(super) fn sparing(&self) -> Self {
+        if !self.limited.load(Ordering::Relaxed) {
+            return self.clone();
+        }
+        let once = RetryConfig::disabled;
+        Self {
+            ec2: aws_sdk_ec2::Client::from_conf(self.ec2.config().to_builder().retry_config(once()).build()),
+            stacks: aws_sdk_cloudformation::Client::from_conf(self.stacks.config().to_builder().retry_config(once()).build()),
+            tables: aws_sdk_dynamodb::Client::from_conf(self.tables.config().to_builder().retry_config(once()).build()),
+            ..self.clone()
+        }
+    }
+
+    /// AWS limits our calls there, or does no more.
+    pub(super) fn limit(&self, on: bool) {
+        self.limited.store(on, Ordering::Relaxed);
+    }
+
     /// `AWS profile P, region R`, as failures say it.
     pub(super) fn place(&self) -> String {
         place(self.profile.as_deref(), &self.region)
@@ -82,18 +106,20 @@ pub(super) async fn load(wanted: Where) -> Result<Clients, Failure> {
     };
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(5))
-        .operation_attempt_timeout(Duration::from_secs(15))
-        .operation_timeout(Duration::from_secs(40))
+        .operation_attempt_timeout(Duration::from_secs(12))
+        .operation_timeout(Duration::from_secs(25))
         .build();
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .region(region.clone())
         .credentials_provider(credentials)
-        .retry_config(RetryConfig::adaptive().with_max_attempts(4))
+        // Not the adaptive one, which makes who is limited twice wait for half a minute: who repeats himself asks less often by himself.
+        .retry_config(RetryConfig::standard().with_max_attempts(3))
         .timeout_config(timeouts);
     if let Some(profile) = &wanted.profile {
         loader = loader.profile_name(profile);
     }
     let config = loader.load().await;
+    let list = if region.as_ref().starts_with("cn-") { PRICES_CHINA } else { PRICES };
     Ok(Clients {
         ec2: aws_sdk_ec2::Client::from_conf(aws_sdk_ec2::config::Builder::from(&config).interceptor(Whole).build()),
         logs: aws_sdk_cloudwatchlogs::Client::new(&config),
@@ -101,10 +127,11 @@ pub(super) async fn load(wanted: Where) -> Result<Clients, Failure> {
             aws_sdk_cloudformation::config::Builder::from(&config).interceptor(Whole).build(),
         ),
         tables: aws_sdk_dynamodb::Client::new(&config),
-        prices: aws_sdk_pricing::Client::from_conf(aws_sdk_pricing::config::Builder::from(&config).region(Region::new(PRICES)).build()),
+        prices: aws_sdk_pricing::Client::from_conf(aws_sdk_pricing::config::Builder::from(&config).region(Region::new(list)).build()),
         identity: aws_sdk_sts::Client::new(&config),
         credentials: config.credentials_provider(),
         profile: wanted.profile,
         region: region.as_ref().to_owned(),
+        limited: Arc::default(),
     })
 }

@@ -1,7 +1,7 @@
 //! The list of clusters: CloudFormation's stacks joined with the tags on EC2's instances, as far as the credentials reach.
 //!
 //! Calls for each source and refresh: DescribeStacks and DescribeInstances, a page each for few clusters; GetItem for at most
-//! [`FLEETS`] clusters; DescribeStackEvents once for each creation that failed.
+//! [`FLEETS`] clusters; once for each creation that failed DescribeStackEvents, and what its log takes.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
@@ -12,16 +12,18 @@ use futures::{FutureExt, join};
 
 use super::client::Clients;
 use super::stacks::Stack;
-use super::{Aws, clusters, fleet, stacks, trouble};
+use super::{Aws, clusters, evidence, fleet, stacks, trouble};
 use crate::model::{Cluster, ClusterFailure, ClusterId, ClusterKind, Failure, FailureKind, HeadNode, SchedulerKind};
 
 /// No more fleets than this are asked about in one refresh; the others have their turn at the next.
 const FLEETS: usize = 20;
 /// What was denied is tried again after so many refreshes.
 const DENIED: u64 = 20;
+/// What did not answer is tried again after so many.
+const PAUSE: u64 = 4;
 /// Regions that are asked at once while a cluster is looked for.
 const AT_ONCE: usize = 8;
-/// One region that never answers must not hold up the others.
+/// One region, or one service, that never answers must not hold up the others.
 const PATIENCE: Duration = Duration::from_secs(8);
 
 /// What was learnt before and changes seldom or needs its turn.
@@ -36,9 +38,18 @@ struct Inner {
     fleets: HashMap<ClusterId, (Option<String>, u64)>,
     /// Why each failed creation failed: its events do not change any more.
     failures: HashMap<ClusterId, Vec<ClusterFailure>>,
+    /// By profile and region, as failures say it.
+    places: HashMap<String, Place>,
+}
+
+/// One profile and region.
+#[derive(Debug, Default)]
+struct Place {
+    /// Whether a list was given before.
+    is_known: bool,
     turn: u64,
-    /// Until which turn fleets are not asked about, because the credentials may not.
-    denied: (u64, Option<Failure>),
+    /// Until which turn fleets are not asked about, because the credentials may not, or because nobody answers; and why.
+    fleets: (u64, Option<Failure>),
 }
 
 impl Seen {
@@ -49,15 +60,26 @@ impl Seen {
 
 /// The clusters of one profile and region.
 pub(super) async fn list(clients: &Clients, seen: &Seen) -> Result<Vec<Cluster>, Failure> {
+    let clients = &clients.sparing();
     // Boxed: the two futures are large, and this one is held by every refresh.
     let (stacks, tagged) = join!(stacks::list(clients).boxed(), clusters::list(clients).boxed());
+    let is_known = seen.with(|inner| std::mem::replace(&mut inner.places.entry(clients.place()).or_default().is_known, true));
+    // A trouble that passes leaves the list as it was known, which says more than half of a new one; what is denied stays denied.
+    let passing = |failure: &Failure| is_known && failure.kind != FailureKind::Denied;
     let mut found = match (stacks, tagged) {
-        (Ok(stacks), Ok(tagged)) => joined(stacks, tagged, clients),
+        (Ok(stacks), Ok(tagged)) => {
+            clients.limit(false);
+            joined(stacks, tagged, clients)
+        }
+        (Err(failure), Ok(_)) | (Ok(_), Err(failure)) if passing(&failure) => return Err(failure),
         // Without CloudFormation the tags tell which clusters there are, and without EC2 the stacks do.
         (Err(failure), Ok(tagged)) => noted(tagged, "status", &failure),
         (Ok(stacks), Err(failure)) => noted(joined(stacks, Vec::new(), clients), "instances", &failure),
         // What both have in common, such as missing credentials, is told once.
-        (Err(_), Err(failure)) => return Err(failure),
+        (Err(_), Err(failure)) => {
+            seen.with(|inner| inner.places.entry(clients.place()).or_default().is_known = is_known);
+            return Err(failure);
+        }
     };
     fleets(clients, seen, &mut found).await;
     failures(clients, seen, &mut found).await;
@@ -115,9 +137,11 @@ async fn fleets(clients: &Clients, seen: &Seen, found: &mut [Cluster]) {
         let status = cluster.status.as_deref().unwrap_or_default();
         (status.ends_with("_COMPLETE") || status.starts_with("UPDATE_")) && !status.starts_with("DELETE") && !is_old(cluster)
     };
+    let place = clients.place();
     let mut asked: Vec<(u64, ClusterId, String)> = seen.with(|inner| {
-        inner.turn += 1;
-        if inner.turn < inner.denied.0 {
+        let place = inner.places.entry(place.clone()).or_default();
+        place.turn += 1;
+        if place.turn < place.fleets.0 {
             return Vec::new();
         }
         let last = |id: &ClusterId| inner.fleets.get(id).map_or(0, |(_, turn)| *turn);
@@ -125,18 +149,28 @@ async fn fleets(clients: &Clients, seen: &Seen, found: &mut [Cluster]) {
     });
     asked.sort();
     asked.truncate(FLEETS);
-    let answers = stream::iter(asked).map(|(_, id, name)| async move { (id, fleet::status(clients, &name).await) });
+    let late = || Failure::new(FailureKind::TimedOut, clients.place(), "dynamodb:GetItem: no answer in time");
+    let answers = stream::iter(asked).map(|(_, id, name)| async move {
+        let answer = tokio::time::timeout(PATIENCE, fleet::status(clients, &name)).await;
+        (id, answer.unwrap_or_else(|_| Err(late())))
+    });
     let answers: Vec<_> = answers.buffer_unordered(AT_ONCE).collect().await;
     let mut trouble: HashMap<ClusterId, Failure> = HashMap::new();
     seen.with(|inner| {
+        let place = inner.places.entry(place).or_default();
         for (id, answer) in answers {
             match answer {
                 Ok(status) => {
-                    inner.fleets.insert(id, (status, inner.turn));
+                    inner.fleets.insert(id, (status, place.turn));
                 }
                 Err(failure) => {
-                    if failure.kind == FailureKind::Denied {
-                        inner.denied = (inner.turn + DENIED, Some(failure.clone()));
+                    let pause = match failure.kind {
+                        FailureKind::Denied => DENIED,
+                        FailureKind::TimedOut | FailureKind::Unreachable | FailureKind::Busy => PAUSE,
+                        _ => 0,
+                    };
+                    if pause > 0 {
+                        place.fleets = (place.turn + pause, Some(failure.clone()));
                     }
                     trouble.insert(id, failure);
                 }
@@ -144,7 +178,7 @@ async fn fleets(clients: &Clients, seen: &Seen, found: &mut [Cluster]) {
         }
         for cluster in found.iter_mut().filter(|cluster| has_fleet(cluster)) {
             cluster.fleet_status = inner.fleets.get(&cluster.id).and_then(|(status, _)| status.clone());
-            if let (true, Some(failure)) = (inner.turn < inner.denied.0, &inner.denied.1) {
+            if let (true, Some(failure)) = (place.turn < place.fleets.0, &place.fleets.1) {
                 trouble.entry(cluster.id.clone()).or_insert_with(|| failure.clone());
             }
         }
@@ -175,7 +209,16 @@ async fn failures(clients: &Clients, seen: &Seen, found: &mut [Cluster]) {
             continue;
         }
         match stacks::failures(clients, &cluster.name).await {
-            Ok(told) => {
+            Ok(mut told) => {
+                // What failed by itself says why; the head node's set-up only says where that is written.
+                let is_set_up = told.first().is_some_and(|first| !first.code.contains("(AWS::"));
+                if let Some(group) = cluster.log_group.as_ref().filter(|_| is_set_up) {
+                    match tokio::time::timeout(PATIENCE, evidence::lines(clients, group)).await {
+                        Ok(Ok(lines)) => told.extend(lines),
+                        Ok(Err(failure)) => cluster.notes.push(format!("its log is unknown: {}", failure.what)),
+                        Err(_) => cluster.notes.push("its log is unknown: no answer in time".into()),
+                    }
+                }
                 seen.with(|inner| inner.failures.insert(cluster.id.clone(), told.clone()));
                 cluster.failures = told;
             }

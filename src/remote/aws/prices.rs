@@ -1,6 +1,6 @@
 //! Prices of instance types: on demand from the price list, spot from what EC2 sold lately.
 //!
-//! A price that is not certain is none: two that differ, another currency, another unit.
+//! A price that is not certain is none: two that differ, another currency than the region's, another unit.
 
 use aws_sdk_pricing::types::{Filter, FilterType};
 use futures::stream::{self, StreamExt};
@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::client::Clients;
 use super::trouble;
 use crate::model::price::NAT;
-use crate::model::{Failure, Money};
+use crate::model::{Currency, Failure, Money};
 use crate::remote::prices::Told;
 
 /// The price list is asked about so many types at once.
@@ -45,23 +45,24 @@ async fn list(clients: &Clients, kind: &str) -> Result<Option<Money>, Failure> {
         request = filter.map_or(request.clone(), |filter| request.filters(filter));
     }
     let answer = request.send().await.map_err(|error| trouble::failure(clients, "pricing:GetProducts", &error))?;
+    let currency = Currency::of(&clients.region);
     // A gateway's bytes are priced apart, and so are the hours of its rarer kinds.
     let is_meant = |product: &&String| kind != NAT || product.contains("NatGateway-Hours\"");
-    let mut prices: Vec<Money> = answer.price_list().iter().filter(is_meant).flat_map(|product| read(product)).collect();
+    let mut prices: Vec<Money> = answer.price_list().iter().filter(is_meant).flat_map(|product| read(product, currency)).collect();
     prices.sort_unstable();
     prices.dedup();
     Ok(if let [one] = prices.as_slice() { Some(*one) } else { None })
 }
 
 /// The hourly on-demand prices in a product of the list.
-fn read(product: &str) -> Vec<Money> {
+fn read(product: &str, currency: Currency) -> Vec<Money> {
     let product: Value = serde_json::from_str(product).unwrap_or_default();
     let terms = product.pointer("/terms/OnDemand").and_then(Value::as_object).into_iter().flatten();
     let dimensions = terms.flat_map(|(_, term)| term.get("priceDimensions").and_then(Value::as_object).into_iter().flatten());
     let hourly = dimensions.filter(|(_, dimension)| dimension.get("unit").and_then(Value::as_str) == Some("Hrs"));
-    let prices = hourly.filter_map(|(_, dimension)| Money::parse(dimension.pointer("/pricePerUnit/USD")?.as_str()?));
+    let prices = hourly.filter_map(|(_, dimension)| Money::parse(dimension.get("pricePerUnit")?.get(currency.code())?.as_str()?));
     // Reserved capacity and the like are listed at 0: they are paid for elsewhere.
-    prices.filter(|price| *price > Money::default()).collect()
+    prices.filter(|price| price.as_micros() > 0).map(|price| price.in_currency(currency)).collect()
 }
 
 /// The newest spot price of each type in each zone.
@@ -79,7 +80,8 @@ pub(super) async fn spot(clients: &Clients, types: &[String]) -> Result<Vec<Told
             let page = page.map_err(|error| trouble::failure(clients, "ec2:DescribeSpotPriceHistory", &error))?;
             for one in page.spot_price_history() {
                 let (Some(kind), Some(zone)) = (one.instance_type(), one.availability_zone()) else { continue };
-                let Some(price) = one.spot_price().and_then(Money::parse).filter(|price| *price > Money::default()) else { continue };
+                let Some(price) = one.spot_price().and_then(Money::parse).filter(|price| price.as_micros() > 0) else { continue };
+                let price = price.in_currency(Currency::of(&clients.region));
                 let at = one.timestamp().map_or(0, aws_sdk_ec2::primitives::DateTime::secs);
                 let kept = newest.entry((kind.as_str().to_owned(), zone.to_owned())).or_insert((at, price));
                 if at > kept.0 {
@@ -96,14 +98,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_product_s_price_is_that_of_an_hour_in_dollars() {
+    fn a_product_s_price_is_that_of_an_hour_in_the_region_s_currency() {
         let product = |unit: &str, price: &str| {
             format!(
                 "{{\"product\": {{\"attributes\": {{\"instanceType\": \"c5.large\"}}}}, \"terms\": {{\"OnDemand\": {{\"A.B\": {{\"priceDimensions\": \
                  {{\"A.B.C\": {{\"unit\": \"{unit}\", \"pricePerUnit\": {price}, \"description\": \"$0.096 per On Demand Linux c5.large Instance Hour\"}}}}}}}}}}}}"
             )
         };
+        let read = |product: &str| read(product, Currency::Usd);
         assert_eq!(read(&product("Hrs", "{\"USD\": \"0.0960000000\"}")), [Money::micros(96_000)]);
+        let yuan = super::read(&product("Hrs", "{\"CNY\": \"0.5\", \"USD\": \"0.07\"}"), Currency::Cny);
+        assert_eq!(yuan, [Money::micros(500_000).in_currency(Currency::Cny)]);
         for other in
             [product("Hrs", "{\"CNY\": \"0.5\"}"), product("Quantity", "{\"USD\": \"1\"}"), product("Hrs", "{\"USD\": \"0.0000000000\"}")]
         {

@@ -17,7 +17,12 @@ where
     let garbled = matches!(error, SdkError::ResponseError(_));
     let context = DisplayErrorContext(error).to_string();
     let endpoint = std::env::var("AWS_ENDPOINT_URL").ok();
-    classify(&Told { place: clients.place(), profile: clients.profile.as_deref(), action, meta, timed_out, garbled, context, endpoint })
+    let told = Told { place: clients.place(), profile: clients.profile.as_deref(), action, meta, timed_out, garbled, context, endpoint };
+    let failure = classify(&told);
+    if failure.kind == FailureKind::Busy {
+        clients.limit(true);
+    }
+    failure
 }
 
 /// All that an error tells, as plain values.

@@ -3,6 +3,7 @@
 //! Every figure is made up, deterministic, and marked as simulated.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -130,7 +131,7 @@ fn sample(world: &World, last: &Sample, minute: i64) -> Sample {
     Sample {
         minute,
         nodes: Some([busy, idle, starting, draining, down, off].map(count)),
-        partitions,
+        partitions: Arc::new(partitions),
         all: like(last.all),
         own: like(last.own),
         hour: Some(Money::micros(hour)),
@@ -167,5 +168,13 @@ fn present(world: &World, minute: i64) -> Sample {
         let (waiting, running): (Vec<_>, Vec<_>) = open.partition(|job| job.state.is_waiting());
         (waiting.into_iter().map(size).sum(), running.into_iter().map(size).sum())
     };
-    Sample { minute, nodes: Some(nodes), partitions, all: Some(count(false)), own: Some(count(true)), hour: Some(burn.hour), unpriced: 0 }
+    Sample {
+        minute,
+        nodes: Some(nodes),
+        partitions: Arc::new(partitions),
+        all: Some(count(false)),
+        own: Some(count(true)),
+        hour: Some(burn.hour),
+        unpriced: 0,
+    }
 }

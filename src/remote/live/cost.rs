@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::stream::{self, BoxStream, StreamExt};
 
 use super::Inner;
-use crate::model::{Answer, ClusterId, Failure, FailureKind, JobTable, NodeTable, Purchase, Scope, Window};
+use crate::model::{Answer, ClusterId, Currency, Failure, FailureKind, JobTable, NodeTable, Purchase, Scope, Window};
 #[cfg(feature = "aws")]
 use crate::model::{Burn, Cluster};
 use crate::remote::record::Record;
@@ -126,9 +126,11 @@ impl Inner {
 
     /// How a cluster was.
     pub(super) async fn trail(&self, cluster: ClusterId, window: Window) -> Result<Answer, Failure> {
+        let region = self.directory.known(&cluster).and_then(|known| known.region);
+        let currency = region.map_or(Currency::Usd, |region| Currency::of(&region));
         let record = self.record.clone();
         let read = tokio::task::spawn_blocking(move || record.trail(&cluster, window)).await;
         let stopped = |_| Err(Failure::new(FailureKind::Stopped, "qdeck", "the work was given up"));
-        read.unwrap_or_else(stopped).map(|trail| Answer::Trail(Arc::new(trail)))
+        read.unwrap_or_else(stopped).map(|trail| Answer::Trail(Arc::new(trail.in_currency(currency))))
     }
 }

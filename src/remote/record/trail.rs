@@ -3,11 +3,12 @@
 //! Writes nothing twice in a minute; what was not seen in a minute is null, and stays it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rusqlite::{Row, params};
 
 use super::{Record, now};
-use crate::model::trail::DAYS;
+use crate::model::trail::{DAYS, Day, Partitions, STRETCH};
 use crate::model::{Burn, ClusterId, Failure, JobTable, Money, NodePhase, NodeTable, Sample, Scope, TaskSpan, Trail, Window};
 
 /// Old rows are thrown away when qdeck opens its record, and every so many minutes.
@@ -20,6 +21,13 @@ const UPSERT: &str = "insert into trail (cluster, minute, nodes, partitions, wai
   waiting = coalesce(excluded.waiting, waiting), running = coalesce(excluded.running, running),
   own_waiting = coalesce(excluded.own_waiting, own_waiting), own_running = coalesce(excluded.own_running, own_running),
   hour = coalesce(excluded.hour, hour), unpriced = coalesce(excluded.unpriced, unpriced)";
+
+/// What each day cost, as [`Trail::new`] reckons it: a row stands for the minutes until the next one, if that is near, else for its own.
+const DAYS_COST: &str = "select minute / 1440, sum(hour * stands), sum(stands), max(unpriced > 0) from (
+  select minute, hour, unpriced, case when apart between 1 and ?3 then apart else 1 end as stands from (
+    select minute, hour, coalesce(unpriced, 0) as unpriced, lead(minute) over (order by minute) - minute as apart
+    from trail where cluster = ?1 and minute >= ?2 and hour is not null))
+  group by 1 order by 1";
 
 /// What was seen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -35,19 +43,21 @@ impl Record {
         self.add(cluster, Seen::Nodes, now().div_euclid(60), || {
             let mut sample = Sample::default();
             let nodes = sample.nodes.insert([0; 6]);
+            let mut partitions = BTreeMap::<String, (u32, u32)>::new();
             for node in &table.nodes {
                 nodes[state(node.phase)] += 1;
                 for partition in node.partitions.iter().filter(|_| node.phase.is_up()) {
-                    let (used, up) = sample.partitions.entry(partition.clone()).or_default();
+                    let (used, up) = partitions.entry(partition.clone()).or_default();
                     (*used, *up) = (used.saturating_add(node.cpus_used), up.saturating_add(node.cpus));
                 }
             }
             // One of which nothing is up has no use, which is not the same as not being there.
             for partition in table.nodes.iter().flat_map(|node| &node.partitions) {
-                if !sample.partitions.contains_key(partition) {
-                    sample.partitions.insert(partition.clone(), (0, 0));
+                if !partitions.contains_key(partition) {
+                    partitions.insert(partition.clone(), (0, 0));
                 }
             }
+            sample.partitions = Arc::new(partitions);
             sample
         })
     }
@@ -86,7 +96,7 @@ impl Record {
         let sample = sample();
         let json = |value: serde_json::Result<String>| value.ok();
         let nodes = sample.nodes.and_then(|nodes| json(serde_json::to_string(&nodes)));
-        let partitions = sample.nodes.and_then(|_| json(serde_json::to_string(&sample.partitions)));
+        let partitions = sample.nodes.and_then(|_| json(serde_json::to_string(&*sample.partitions)));
         let (all, own) = (sample.all.unzip(), sample.own.unzip());
         let hour = sample.hour.map(|hour| i64::try_from(hour.as_micros()).unwrap_or(i64::MAX));
         let unpriced = sample.hour.map(|_| sample.unpriced);
@@ -102,29 +112,41 @@ impl Record {
     /// How a cluster was.
     pub fn trail(&self, cluster: &ClusterId, window: Window) -> Result<Trail, Failure> {
         let minute = now().div_euclid(60);
-        let samples: Vec<Sample> = self.with(|db, _, _| {
-            // Beyond the window only what days cost is of use.
+        let (samples, days) = self.with(|db, _, _| {
             let mut rows = db.prepare(
-                "select minute, case when minute >= ?3 then nodes end, case when minute >= ?3 then partitions end,
-                 waiting, running, own_waiting, own_running, hour, unpriced
+                "select minute, nodes, partitions, waiting, running, own_waiting, own_running, hour, unpriced
                  from trail where cluster = ?1 and minute >= ?2 order by minute",
             )?;
-            let (first, inside) = (minute - DAYS * 1_440, minute - window.minutes().0);
-            rows.query_map(params![cluster.as_str(), first, inside], sample)?.collect()
+            // The same partitions come minute after minute: they are read once.
+            let mut last = (String::new(), Partitions::default());
+            let samples = rows.query_map(params![cluster.as_str(), minute - window.minutes().0], |row| sample(row, &mut last))?;
+            let samples: Vec<Sample> = samples.collect::<Result<_, _>>()?;
+            let mut rows = db.prepare(DAYS_COST)?;
+            let days = rows.query_map(params![cluster.as_str(), minute - DAYS * 1_440, STRETCH], day)?.collect::<Result<Vec<Day>, _>>()?;
+            Ok((samples, days))
         })?;
-        Ok(Trail::new(window, minute, &samples))
+        Ok(Trail { days, ..Trail::new(window, minute, &samples) })
     }
 }
 
-fn sample(row: &Row<'_>) -> rusqlite::Result<Sample> {
+fn day(row: &Row<'_>) -> rusqlite::Result<Day> {
+    let (day, sum, minutes, is_partial): (i64, i64, u32, bool) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+    let cost = Money::micros(u64::try_from(sum / 60).unwrap_or(0));
+    Ok(Day { start: day * 86_400, cost, minutes, is_partial })
+}
+
+fn sample(row: &Row<'_>, last: &mut (String, Partitions)) -> rusqlite::Result<Sample> {
     let pair = |a: usize, b: usize| Ok::<_, rusqlite::Error>(row.get::<_, Option<u32>>(a)?.zip(row.get::<_, Option<u32>>(b)?));
-    let (nodes, partitions): (Option<String>, Option<String>) = (row.get(1)?, row.get(2)?);
-    let partitions: Option<BTreeMap<String, (u32, u32)>> = partitions.and_then(|text| serde_json::from_str(&text).ok());
+    let text = |at: usize| row.get_ref(at).map(|value| value.as_str().unwrap_or_default());
+    let (nodes, partitions) = (text(1)?, text(2)?);
+    if partitions != last.0 {
+        *last = (partitions.to_owned(), Arc::new(serde_json::from_str(partitions).unwrap_or_default()));
+    }
     let hour: Option<i64> = row.get(7)?;
     Ok(Sample {
         minute: row.get(0)?,
-        nodes: nodes.and_then(|text| serde_json::from_str(&text).ok()),
-        partitions: partitions.unwrap_or_default(),
+        nodes: serde_json::from_str(nodes).ok(),
+        partitions: last.1.clone(),
         all: pair(3, 4)?,
         own: pair(5, 6)?,
         hour: hour.and_then(|micros| u64::try_from(micros).ok()).map(Money::micros),
@@ -191,5 +213,48 @@ mod tests {
             minute / 2,
             "what is older than a month is gone"
         );
+    }
+
+    #[test]
+    fn thirty_days_are_read_in_one_go_and_days_cost_what_their_minutes_did() {
+        let dir = tempfile::tempdir().unwrap();
+        let record = Record::at(dir.path().join("record.sqlite"));
+        let cluster = ClusterId::new("c");
+        let minute = now().div_euclid(60);
+        // Every minute, but for a gap of some hours on each day, with one or two minutes left out here and there.
+        let minutes = (minute - DAYS * 1_440 + 5..=minute).filter(|m| m % 1_440 > 200 && m % 7 != 0 && m % 11 > 1);
+        let parts = |m: i64| u32::try_from(m / 60 % 3).unwrap();
+        let samples: Vec<Sample> = minutes
+            .map(|minute| Sample {
+                minute,
+                nodes: Some([parts(minute), 1, 0, 0, 0, 5]),
+                partitions: Arc::new(BTreeMap::from([("p".to_owned(), (parts(minute), 4)), ("q".to_owned(), (0, 4))])),
+                all: Some((7, 3)),
+                hour: (minute % 5 != 0).then(|| Money::micros(u64::from(parts(minute)) * 1_234_567)),
+                unpriced: u32::from(minute % 4_000 == 0),
+                ..Sample::default()
+            })
+            .collect();
+        record
+            .with(|db, _, _| {
+                let all = db.unchecked_transaction()?;
+                for sample in &samples {
+                    let (nodes, partitions) = (serde_json::to_string(&sample.nodes), serde_json::to_string(&*sample.partitions));
+                    let (nodes, partitions) = (nodes.unwrap(), partitions.unwrap());
+                    let hour = sample.hour.map(|hour| i64::try_from(hour.as_micros()).unwrap());
+                    let unpriced = hour.map(|_| sample.unpriced);
+                    let none = None::<u32>;
+                    let row = params![cluster.as_str(), sample.minute, nodes, partitions, 7, 3, none, none, hour, unpriced];
+                    all.execute(UPSERT, row)?;
+                }
+                all.commit()
+            })
+            .unwrap();
+        for window in Window::ALL {
+            let trail = record.trail(&cluster, window).unwrap();
+            let wanted = Trail::new(window, minute, &samples);
+            assert_eq!((&trail.days, &trail.partitions), (&wanted.days, &wanted.partitions));
+            assert_eq!((&trail.nodes, &trail.hour, trail.days.len() > 28), (&wanted.nodes, &wanted.hour, true));
+        }
     }
 }

@@ -28,16 +28,16 @@ pub(super) fn times(window: Window, trail: &Trail, look: &Look<'_>) -> Vec<(f64,
     all
 }
 
-/// The last thirty days in dollars, the days of which nothing was recorded left empty, and the first of them.
+/// What the last thirty days cost, the days of which nothing was recorded left empty, and the first of them.
 pub(super) fn days(trail: &Trail) -> (Vec<Option<f32>>, i64) {
     let last = (trail.to - 1).div_euclid(DAY) * DAY;
     let first = last - (DAYS - 1) * DAY;
-    let dollars = |start: i64| {
+    let cost = |start: i64| {
         let day = trail.days.iter().find(|day| day.start == start)?;
         #[expect(clippy::cast_possible_truncation, reason = "it is drawn in eighths of a cell")]
-        Some(day.cost.dollars() as f32)
+        Some(day.cost.amount() as f32)
     };
-    ((0..DAYS).map(|n| dollars(first + n * DAY)).collect(), first)
+    ((0..DAYS).map(|n| cost(first + n * DAY)).collect(), first)
 }
 
 /// Every fifth day.

@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 
 use super::super::Look;
 use super::super::state::node_tone;
-use crate::model::{Node, NodePhase};
+use crate::model::{Alert, Node, NodePhase};
 use crate::ui::{Cut, Tone, fit, put, width};
 
 /// A column: its heading, its cells, whether it stands at the right edge.
@@ -91,15 +91,15 @@ pub(super) fn row(buf: &mut Buffer, area: Rect, node: &Node, jobs: &str, flags: 
         "TYPE" => (node.instance_type.clone().unwrap_or_default(), plain),
         _ => match idle(node, look).filter(|_| node.alerts.is_empty() && node.reason.is_none()) {
             Some(cost) => (format!("idle {cost}"), if dim { Tone::Dim } else { Tone::Waits }),
-            None => last(node, jobs, tone, plain, usize::from(cells)),
+            None => last(node, jobs, (tone, plain), usize::from(cells), look),
         },
     };
     place(buf, Rect { x: area.x + 2, width: area.width.saturating_sub(2), ..area }, text, look);
 }
 
 /// What EC2 warns of; why a bad one is bad; else the jobs on it.
-fn last(node: &Node, jobs: &str, tone: Tone, plain: Tone, cells: usize) -> (String, Tone) {
-    if let Some(warning) = warning(node) {
+fn last(node: &Node, jobs: &str, (tone, plain): (Tone, Tone), cells: usize, look: &Look<'_>) -> (String, Tone) {
+    if let Some(warning) = warning(node, look) {
         let more = if jobs.is_empty() { String::new() } else { format!("  {jobs}") };
         return (format!("{warning}{more}"), if plain == Tone::Dim { plain } else { Tone::Bad });
     }
@@ -122,10 +122,21 @@ fn idle(node: &Node, look: &Look<'_>) -> Option<String> {
 }
 
 /// `! machine retires`, and how much more there is.
-fn warning(node: &Node) -> Option<String> {
+fn warning(node: &Node, look: &Look<'_>) -> Option<String> {
     let (first, rest) = node.alerts.split_first()?;
     let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
-    Some(format!("! {}{more}", first.brief()))
+    let left = left(first, look).map_or_else(String::new, |left| format!(" in {left}"));
+    Some(format!("! {}{left}{more}", first.brief()))
+}
+
+/// What is left of a spot machine's last two minutes, in steps that do not move all the time.
+fn left(alert: &Alert, look: &Look<'_>) -> Option<String> {
+    let left = alert.at.filter(|_| alert.is_notice())?.as_second() - look.clock.wall.as_second();
+    Some(match left {
+        ..=0 => "0 s".to_owned(),
+        1..60 => format!("{} s", (left + 9) / 10 * 10),
+        _ => format!("{} min", (left + 59) / 60),
+    })
 }
 
 /// `12.0/30.4`, in GB as jobs ask for it.
@@ -174,7 +185,8 @@ pub(super) fn brief(buf: &mut Buffer, area: Rect, node: &Node, flags: (bool, boo
     let x = area.x + 4 + name_width + state_width;
     let room = area.right().saturating_sub(x);
     if let Some(alert) = node.alerts.first() {
-        put(buf, x, area.y, alert.word(), room, look.style(if flags.0 { Tone::Dim } else { Tone::Bad }));
+        let word = left(alert, look).map_or_else(|| alert.word().to_owned(), |left| format!("ends {left}"));
+        put(buf, x, area.y, &word, room, look.style(if flags.0 { Tone::Dim } else { Tone::Bad }));
     } else if let Some(reason) = &node.reason {
         put(buf, x, area.y, code(reason), room, look.style(if node.phase == NodePhase::Down { tone } else { Tone::Dim }));
     } else if let Some(cost) = idle(node, look) {
