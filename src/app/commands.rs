@@ -148,6 +148,7 @@ impl App {
             }
             (Receipt::Begun { status, .. }, Command::Operate { cluster, .. }) => {
                 let mut intents = vec![Intent::Note(Notice::good(format!("{}: {status}.", cluster.name())))];
+                intents.push(Intent::Effect(Effect::Refresh(Query::Events(cluster))));
                 let sources = self.settings.sources.iter().cloned();
                 intents.extend(sources.map(|source| Intent::Effect(Effect::Refresh(Query::Clusters(source)))));
                 intents

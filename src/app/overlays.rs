@@ -2,6 +2,7 @@
 
 mod ask;
 mod asking;
+mod audit;
 mod charts;
 mod columns;
 mod confirm;
@@ -36,6 +37,7 @@ mod why;
 
 pub(super) use ask::{Ask, Then};
 pub(super) use asking::{Asking, Purpose};
+pub(super) use audit::AuditSheet;
 pub(super) use charts::Charts;
 pub(super) use columns::ColumnsForm;
 pub(super) use confirm::Confirm;

@@ -17,6 +17,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
+use super::commands::Running;
 use super::costs::Costs;
 use super::news::Watch;
 use super::store::{Slot, Store};
@@ -44,6 +45,8 @@ pub(super) struct Look<'a> {
     pub(super) watch: &'a Watch,
     /// What things cost, and what EC2 warns of.
     pub(super) costs: &'a Costs,
+    /// What is being done.
+    pub(super) running: &'a Running,
 }
 
 impl Look<'_> {

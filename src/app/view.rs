@@ -51,6 +51,7 @@ impl App {
             size: self.size,
             watch: &self.watch,
             costs: &self.costs,
+            running: &self.running,
         }
     }
 

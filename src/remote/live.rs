@@ -197,9 +197,16 @@ impl Inner {
             #[cfg(feature = "aws")]
             Query::Configuration(cluster) => self.configuration(&cluster).await.map(Answer::Configuration),
             #[cfg(feature = "aws")]
-            Query::Events(cluster) => self.aws.events(&self.on_aws(&cluster)?).await.map(Answer::Events),
+            Query::Events(cluster) => self.events(cluster).await.map(Answer::Events),
+            #[cfg(feature = "aws")]
+            Query::Bootstrap { cluster, head, why } => self.bootstrap(&cluster, &head, why).await.map(Box::new).map(Answer::Bootstrap),
+            #[cfg(feature = "aws")]
+            Query::Region(source) => self.region(source).await.map(Answer::Region),
             #[cfg(not(feature = "aws"))]
             Query::DryRun { .. } | Query::Configuration(_) | Query::Events(_) => Err(without_aws()),
+            #[cfg(not(feature = "aws"))]
+            Query::Bootstrap { .. } | Query::Region(_) => Err(without_aws()),
+            Query::Usual(_) => memory::usual(&self.record).await.map(Answer::Usual),
             Query::Audit => Err(Failure::new(FailureKind::Unsupported, "qdeck", "the guard keeps the audit trail")),
             Query::Doctor(cluster) => last(self.doctor(cluster)).await,
             Query::Link(_) | Query::Log(..) => Err(Failure::new(FailureKind::Unsupported, "qdeck", "this question is followed, not asked")),
@@ -422,6 +429,8 @@ impl Inner {
             Query::Prices => self.follow_prices(),
             #[cfg(feature = "aws")]
             Query::Events(cluster) => self.told(cluster),
+            #[cfg(feature = "aws")]
+            query @ Query::Bootstrap { .. } => self.written(query),
             Query::Doctor(cluster) => self.doctor(cluster),
             other => self.ask(other).into_stream().boxed(),
         }

@@ -175,7 +175,7 @@ impl Picker {
         });
         let (profile, region) = account.unwrap_or_default();
         let own = Outline::read(text).value(&steps("Region")).filter(|region| !region.is_empty()).map(str::to_owned);
-        let region = own.or(region).unwrap_or_else(|| "default".to_owned());
+        let region = own.or(region);
         let proposed = file.rsplit_once('.').map_or(file, |(name, _)| name);
         vec![Intent::Open(Box::new(NameForm::create(of, profile, region, proposed)))]
     }

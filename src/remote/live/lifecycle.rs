@@ -10,12 +10,15 @@ use futures::stream::{self, BoxStream, StreamExt};
 
 use super::Inner;
 use crate::model::{
-    Answer, Cluster, ClusterId, Configuration, Course, Draft, Failure, FailureKind, Operation, Place, Progress, Query, Receipt, Verdict,
+    Answer, Bootstrap, Cluster, ClusterId, Configuration, Course, Draft, Failure, FailureKind, Operation, Place, Progress, Query, Receipt,
+    Source, StackEvent, Verdict,
 };
 use crate::remote::pcluster::{Aim, Whose};
 
 /// A whole minute of waiting would be one of not knowing; AWS counts these calls.
 const BETWEEN: Duration = Duration::from_secs(4);
+/// A head node sends what it writes every five seconds.
+const WRITES: Duration = Duration::from_secs(6);
 
 impl Inner {
     fn whose(&self, cluster: &ClusterId) -> Result<(Cluster, Whose), Failure> {
@@ -58,6 +61,25 @@ impl Inner {
                 let before = self.text(&whose, of).await?;
                 self.pcluster.dry_scale(&whose, &queue, (min, max), before).await
             }
+        }
+    }
+
+    /// What has happened to a stack. What ended well is written down: it tells how long such things take.
+    pub(super) async fn events(&self, cluster: ClusterId) -> Result<Arc<Vec<StackEvent>>, Failure> {
+        let events = self.aws.events(&self.on_aws(&cluster)?).await?;
+        let told = events.clone();
+        self.write_down(move |record| record.saw_courses(&cluster, &Course::each(&told)));
+        Ok(events)
+    }
+
+    pub(super) async fn bootstrap(&self, cluster: &ClusterId, head: &str, why: bool) -> Result<Bootstrap, Failure> {
+        self.aws.bootstrap(&self.on_aws(cluster)?, head, why).await
+    }
+
+    pub(super) async fn region(&self, source: Source) -> Result<String, Failure> {
+        match source {
+            Source::Aws { profile, region } => self.aws.region(profile.as_deref(), region.as_deref()).await,
+            Source::Fixed => Err(super::no_account()),
         }
     }
 
@@ -106,6 +128,25 @@ impl Inner {
                     Err(failure) => {
                         let over = failure.kind != FailureKind::Busy && failure.kind != FailureKind::Unreachable;
                         return Some((Err(failure), (inner, cluster, Some(told.unwrap_or(0)), over)));
+                    }
+                }
+            }
+        })
+        .boxed()
+    }
+
+    /// What a head node writes while it is set up, told again whenever it has written more.
+    pub(super) fn written(self: Arc<Self>, query: Query) -> BoxStream<'static, Result<Answer, Failure>> {
+        stream::unfold((self, None), move |(inner, last)| {
+            let query = query.clone();
+            async move {
+                loop {
+                    if last.is_some() {
+                        tokio::time::sleep(WRITES).await;
+                    }
+                    let told = inner.clone().ask(query.clone()).boxed().await;
+                    if last.as_ref() != Some(&told) {
+                        return Some((told.clone(), (inner, Some(told))));
                     }
                 }
             }
