@@ -14,8 +14,7 @@ use super::{choose, print, run};
 use crate::model::outline::{Outline, steps};
 use crate::model::text::clean;
 use crate::model::{
-    Answer, ClusterId, Command, Configuration, Draft, Failure, FailureKind, Operation, Query, Receipt, Remark, Source,
-    Verdict,
+    Answer, ClusterId, Command, Configuration, Draft, Failure, FailureKind, Operation, Query, Receipt, Remark, Source, Verdict,
 };
 use crate::remote::Remote;
 use course::{Shown, ended, follow, line, one};

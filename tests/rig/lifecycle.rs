@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::program::{LATER, Program, SOON};
 use crate::rig::{Rig, eventually};
 
-const REGION: &str = "eu-central-1";
+pub const REGION: &str = "eu-central-1";
 
 /// A rig of its own without Slurm, whose stacks take a moment to be made.
 fn rig() -> Option<Rig> {
@@ -15,7 +15,7 @@ fn rig() -> Option<Rig> {
 }
 
 /// The program with the rig's `pcluster`, in a home of its own: it keeps a log there.
-fn program(rig: &Rig) -> Program<'_> {
+pub fn program(rig: &Rig) -> Program<'_> {
     let program = Program::new(rig);
     let config = std::fs::read_to_string(program.path("config.yaml")).unwrap();
     let pcluster = format!("pcluster: {{program: {}/bin/pcluster}}\n", rig.var("RIG_PCLUSTER"));
@@ -24,7 +24,7 @@ fn program(rig: &Rig) -> Program<'_> {
     program
 }
 
-fn yaml(rig: &Rig) -> String {
+pub fn yaml(rig: &Rig) -> String {
     let (public, private) = (rig.var("RIG_SUBNET_PUBLIC"), rig.var("RIG_SUBNET_PRIVATE"));
     format!(
         "# A cluster for a test.\nRegion: {REGION}\nImage:\n  Os: alinux2023\nHeadNode:\n  InstanceType: t3.medium # small\n  Networking:\n    SubnetId: {public}\n  Ssh:\n    KeyName: lab-key\nScheduling:\n  Scheduler: slurm\n  SlurmQueues:\n    - Name: q1\n      # as many as the budget allows\n      ComputeResources:\n        - Name: cr1\n          InstanceType: c6i.xlarge\n          MinCount: 0\n          MaxCount: 4   # nodes\n      Networking:\n        SubnetIds:\n          - {private}\n"

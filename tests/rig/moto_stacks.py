@@ -183,6 +183,9 @@ def update(self, template, role_arn=None, parameters=None, tags=None):
     self._parse_template()
     self.parameters = parameters or self.parameters
     self.tags = tags if tags is not None else self.tags
+    # pcluster writes what is new, such as the version of its configuration, into the defaults of its template.
+    for key, parameter in self.template_dict.get("Parameters", {}).items():
+        self.resource_map.resolved_parameters[key] = (self.parameters or {}).get(key, parameter.get("Default"))
     resources = self.template_dict.get("Resources", {})
     changed = [name for name, resource in resources.items() if old.get(name) != resource]
     for name in changed:

@@ -199,8 +199,12 @@ impl Overlay for StackSheet {
         let rows = (u16::try_from(lines.len()).unwrap_or(u16::MAX - 40) + head + foot).clamp(4, high.max(4));
         let seen = usize::from(rows.saturating_sub(head + foot));
         let top = self.scroll.top(lines.len(), seen);
-        let remark = [place(top, lines.len(), seen), self.source(course)].into_iter().filter(|words| !words.is_empty()).collect::<Vec<_>>();
-        let inner = sheet(buf, body, (wide, rows), &self.title(course, look), &remark.join(" · "), look);
+        let (title, mut remark) = (self.title(course, look), vec![place(top, lines.len(), seen), self.source(course)]);
+        remark.retain(|words| !words.is_empty());
+        // Where one is matters more than where a figure is from.
+        let long = width(&title) + remark.iter().map(|words| width(words) + 3).sum::<usize>();
+        remark.truncate(if long + 6 > usize::from(wide) { 1 } else { 2 });
+        let inner = sheet(buf, body, (wide, rows), &title, &remark.join(" · "), look);
         if let Some(words) = &above {
             put(buf, inner.x, inner.y, words, inner.width, look.style(Tone::Works));
         }

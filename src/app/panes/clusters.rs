@@ -81,7 +81,10 @@ impl Clusters {
     }
 
     pub(in crate::app) fn draw(&self, buf: &mut Buffer, area: Rect, look: &Look<'_>, focused: bool) {
-        let title = [("1 Clusters".to_owned(), look.style(if focused { Tone::Focus } else { Tone::Strong }))];
+        let mut title = vec![("1 Clusters".to_owned(), look.style(if focused { Tone::Focus } else { Tone::Strong }))];
+        if self.list.len() > usize::from(area.height.saturating_sub(2)) {
+            title.push((format!(" · {}", self.list.len()), look.style(Tone::Dim)));
+        }
         let aws = look.store.sources().filter(|(source, _)| **source != Source::Fixed).map(|(_, slot)| slot);
         let oldest = aws.max_by_key(|slot| slot.age(look.clock.since_start));
         let age = oldest.map(|slot| look.age(slot, look.refresh.clusters)).map(|(age, tone)| (format!("ec2 {age}"), look.style(tone)));
