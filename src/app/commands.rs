@@ -63,10 +63,13 @@ impl App {
             Progress::Failed(failure) => {
                 let under = self.running.all.remove(&id);
                 let mut notice = Notice::from(&failure);
+                let mut intents = Vec::new();
                 if let Some(under) = under {
                     notice.text = format!("Not done: {}. {}", under.words, notice.text);
+                    intents.extend(self.overlays.last_mut().into_iter().flat_map(|top| top.not_done(&under.command)));
                 }
-                vec![Intent::Note(notice)]
+                intents.push(Intent::Note(notice));
+                intents
             }
         }
     }

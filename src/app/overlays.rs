@@ -76,7 +76,7 @@ use ratatui::widgets::{Clear, Widget};
 
 use super::intent::Intent;
 use super::panes::Look;
-use crate::model::{Answer, Cadence, Failure, Query};
+use crate::model::{Answer, Cadence, Command, Failure, Query};
 use crate::protocol::{Action, Area, Chord};
 use crate::ui::{Tone, frame, put, width};
 
@@ -104,6 +104,11 @@ pub(super) trait Overlay: std::fmt::Debug + Send {
     /// The same for the overlay on top, which may go on from there.
     fn follow_up(&mut self, query: &Query, result: &Result<Answer, Failure>) -> Vec<Intent> {
         self.answered(query, result);
+        Vec::new()
+    }
+
+    /// What it waited for was not done, which is told elsewhere.
+    fn not_done(&mut self, _command: &Command) -> Vec<Intent> {
         Vec::new()
     }
 

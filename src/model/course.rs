@@ -167,6 +167,11 @@ impl Course {
         }
     }
 
+    /// Whether nothing has failed so far.
+    pub fn goes_well(&self) -> bool {
+        self.stage != Stage::Failed && self.causes.is_empty()
+    }
+
     /// Whether nothing more will happen.
     pub fn is_over(&self) -> bool {
         self.ended.is_some()

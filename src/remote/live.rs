@@ -204,8 +204,11 @@ impl Inner {
             Query::Region(source) => self.region(source).await.map(Answer::Region),
             #[cfg(not(feature = "aws"))]
             Query::DryRun { .. } | Query::Configuration(_) | Query::Events(_) => Err(without_aws()),
+            #[cfg(feature = "aws")]
+            Query::Usual(cluster) => self.usual(&cluster).await.map(Answer::Usual),
             #[cfg(not(feature = "aws"))]
             Query::Bootstrap { .. } | Query::Region(_) => Err(without_aws()),
+            #[cfg(not(feature = "aws"))]
             Query::Usual(_) => memory::usual(&self.record).await.map(Answer::Usual),
             Query::Audit => Err(Failure::new(FailureKind::Unsupported, "qdeck", "the guard keeps the audit trail")),
             Query::Doctor(cluster) => last(self.doctor(cluster)).await,

@@ -61,13 +61,17 @@ impl StackSheet {
 
     fn telling<'a>(&'a self, course: &'a Course, room: u16, look: &Look<'_>) -> Telling<'a> {
         let bootstrap = self.bootstrap.as_ref();
-        Telling { course, usual: &self.usual, bootstrap, now: look.clock.wall, room: usize::from(room), unfolded: self.unfolded }
+        let now = course.ended.unwrap_or(look.clock.wall);
+        Telling { course, usual: &self.usual, bootstrap, now, room: usize::from(room), unfolded: self.unfolded }
     }
 
     /// What is under way for this cluster and not begun by CloudFormation: `creating lab`.
     fn under_way<'a>(&self, look: &Look<'a>) -> Option<&'a str> {
         let mut all = look.running.shown();
-        let mine = all.find(|under| matches!(&under.command, Command::Operate { cluster, .. } if *cluster == self.cluster))?;
+        let mine = all.find(|under| match &under.command {
+            Command::Operate { cluster, operation } => *cluster == self.cluster && operation.is_on_stack(),
+            _ => false,
+        })?;
         self.course.as_ref().is_none_or(Course::is_over).then_some(mine.words.as_str())
     }
 
@@ -91,7 +95,7 @@ impl StackSheet {
 
     fn title(&self, course: &Course, look: &Look<'_>) -> String {
         let took = seconds(course.began, course.ended, look.clock.wall);
-        let usual = self.usual.whole(&course.operation);
+        let usual = self.usual.whole(&course.operation).filter(|_| course.goes_well());
         let usual = usual.map_or_else(String::new, |usual| {
             let of = if course.is_over() { "usually" } else { "of" };
             let late = if !course.is_over() && is_late(took, usual) { ", longer than usual" } else { "" };
@@ -103,6 +107,7 @@ impl StackSheet {
     /// How many operations the usual times are of.
     fn source(&self, course: &Course) -> String {
         match self.usual.count(&course.operation) {
+            _ if !course.goes_well() => String::new(),
             0 => String::new(),
             1 => "usually: one seen before".to_owned(),
             n => format!("usually: median of {n}"),
@@ -155,8 +160,11 @@ impl Overlay for StackSheet {
     fn answered(&mut self, query: &Query, result: &Result<Answer, Failure>) {
         match (query, result) {
             (Query::Events(cluster), Ok(Answer::Events(events))) if *cluster == self.cluster => {
-                self.course = Course::of(events);
-                self.failure = None;
+                let course = Course::of(events);
+                if head(course.as_ref()) != head(self.course.as_ref()) {
+                    self.bootstrap = None;
+                }
+                (self.course, self.failure) = (course, None);
             }
             (Query::Events(cluster), Err(failure)) if *cluster == self.cluster => self.failure = Some(failure.clone()),
             (Query::Usual(cluster), Ok(Answer::Usual(usual))) if *cluster == self.cluster => self.usual = usual.clone(),
@@ -169,6 +177,12 @@ impl Overlay for StackSheet {
             }
             _ => {}
         }
+    }
+
+    /// There is nothing to be watched then.
+    fn not_done(&mut self, command: &Command) -> Vec<Intent> {
+        let is_mine = matches!(command, Command::Operate { cluster, .. } if *cluster == self.cluster);
+        if is_mine && self.course.as_ref().is_none_or(Course::is_over) { vec![Intent::Close] } else { Vec::new() }
     }
 
     fn wants(&self) -> Vec<(Query, Cadence)> {
@@ -219,6 +233,10 @@ impl Overlay for StackSheet {
     }
 }
 
+fn head(course: Option<&Course>) -> Option<&str> {
+    course.and_then(|course| course.head.as_deref())
+}
+
 /// What it took at the right end, and behind it what is usual where anything is; the cells that are used.
 fn times(buf: &mut Buffer, row: Rect, line: &Line, has_usual: bool, look: &Look<'_>) -> u16 {
     if line.took.is_empty() {
@@ -231,5 +249,5 @@ fn times(buf: &mut Buffer, row: Rect, line: &Line, has_usual: bool, look: &Look<
         put(buf, end.saturating_sub(cells), row.y, text, cells, look.style(tone));
         end = end.saturating_sub(TIMES);
     }
-    row.right().saturating_sub(end)
+    if has_usual { row.right().saturating_sub(end) } else { u16::try_from(width(&line.took)).unwrap_or(0) + 1 }
 }

@@ -8,10 +8,10 @@ use std::time::Duration;
 use futures::future::FutureExt;
 use futures::stream::{self, BoxStream, StreamExt};
 
-use super::Inner;
+use super::{Inner, memory};
 use crate::model::{
     Answer, Bootstrap, Cluster, ClusterId, Configuration, Course, Draft, Failure, FailureKind, Operation, Place, Progress, Query, Receipt,
-    Source, StackEvent, Verdict,
+    Source, StackEvent, Usual, Verdict,
 };
 use crate::remote::pcluster::{Aim, Whose};
 
@@ -70,6 +70,23 @@ impl Inner {
         let told = events.clone();
         self.write_down(move |record| record.saw_courses(&cluster, &Course::each(&told)));
         Ok(events)
+    }
+
+    /// Where no creation was seen yet, that of another cluster of the account is looked up: CloudFormation remembers it for some months.
+    pub(super) async fn usual(&self, cluster: &ClusterId) -> Result<Usual, Failure> {
+        let usual = memory::usual(&self.record).await?;
+        if usual.count("CREATE") > 0 {
+            return Ok(usual);
+        }
+        let is_there =
+            |other: &Cluster| other.status.as_deref().is_some_and(|status| status.ends_with("_COMPLETE")) && other.id != *cluster;
+        let Some(other) = self.directory.all_known().into_iter().filter(is_there).max_by_key(|other| other.since) else { return Ok(usual) };
+        // Nobody needs it enough to be told that it cannot be had.
+        let Ok(events) = self.aws.events(&other).await else { return Ok(usual) };
+        let record = self.record.clone();
+        let learnt = tokio::task::spawn_blocking(move || record.saw_courses(&other.id, &Course::each(&events)));
+        drop(learnt.await);
+        memory::usual(&self.record).await
     }
 
     pub(super) async fn bootstrap(&self, cluster: &ClusterId, head: &str, why: bool) -> Result<Bootstrap, Failure> {

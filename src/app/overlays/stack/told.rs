@@ -53,8 +53,7 @@ impl Telling<'_> {
         if self.course.phases.is_empty() {
             out.push(Line::words("Nothing of it has been begun yet.".to_owned(), Tone::Dim));
         }
-        let has_usual = self.course.phases.iter().any(|phase| self.usual_of(phase).is_some());
-        if has_usual {
+        if self.has_usual() {
             let heading = Line { took: "took".to_owned(), usual: "usually".to_owned(), ..Line::words(String::new(), Tone::Dim) };
             out.push(heading);
         }
@@ -104,8 +103,13 @@ impl Telling<'_> {
         out
     }
 
+    fn has_usual(&self) -> bool {
+        self.course.phases.iter().any(|phase| self.usual_of(phase).is_some())
+    }
+
     fn usual_of(&self, phase: &Phase) -> Option<u64> {
-        self.usual.phase(&self.course.operation, phase.title)
+        // What failed, or is undone, takes as long as it takes.
+        self.usual.phase(&self.course.operation, phase.title).filter(|_| self.course.goes_well())
     }
 
     fn phase(&self, phase: &Phase, open: bool) -> Line {
@@ -131,7 +135,8 @@ impl Telling<'_> {
             part.reason.as_deref().filter(|_| part.stage == Stage::Failed).map_or_else(String::new, |reason| format!("  {reason}"));
         let (indent, kind) = ("  ".repeat(part.depth + 1), clean(&part.kind).into_owned());
         let name = clean(&part.name);
-        let room = self.room.saturating_sub(indent.len() + 2 + kind.len() + 3 + 2 * usize::from(TIMES)).max(12);
+        let times = usize::from(TIMES) * if self.has_usual() { 2 } else { 1 };
+        let room = self.room.saturating_sub(indent.len() + 2 + kind.len() + 3 + times).max(12);
         let name = fit(&name, room.min(width(&name)), Cut::Middle);
         Line {
             text: format!("{indent}{sign} {name} ({kind}){}{}", clean(&status), clean(&reason)),
