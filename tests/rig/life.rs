@@ -316,3 +316,39 @@ fn a_failed_creation_shows_what_its_head_node_wrote_about_it() {
     assert!(out.status.code() == Some(1) && wrong.contains("ROLLBACK_COMPLETE: HeadNodeWaitCondition20260101"), "{wrong}");
     assert!(wrong.contains("chef-client: STDERR: mount.lustre") && !wrong.contains('\u{1b}'), "{wrong}");
 }
+
+#[test]
+fn a_creation_is_followed_from_the_shell_with_what_its_head_node_writes() {
+    let Some(rig) = Rig::start(&["--no-slurm"], &[]) else { return };
+    let program = Program::new(&rig);
+    let (region, head, group) = ("ap-southeast-2", "i-0fa0fa0fa0fa0fa0f", "/aws/parallelcluster/far-202601010000");
+    let event = |name: &str, kind: &str, status: &str, physical: &str| {
+        let event = json!({"name": "far", "region": region, "logical": name, "type": kind, "status": status, "physical": physical});
+        control(&rig, "/event", &event);
+    };
+    let stack = |status: &str| control(&rig, "/stack", &json!({"name": "far", "region": region, "status": status, "log_group": group}));
+    let write = |lines: &[&str]| {
+        let lines = json!({"name": "far", "region": region, "head": head, "group": group, "log": "cfn-init", "lines": lines});
+        control(&rig, "/bootstrap", &lines);
+    };
+    stack("CREATE_IN_PROGRESS");
+    event("HeadNode", "AWS::EC2::Instance", "CREATE_IN_PROGRESS", head);
+    write(&["step one", "step two"]);
+    let (out, aside) = (program.path("out"), program.path("aside"));
+    let file = |path: &str| std::fs::File::create(path).unwrap();
+    let mut follow = program.command(&["--region", region, "events", "far", "--follow"]);
+    let mut follow = follow.stdout(file(&out)).stderr(file(&aside)).spawn().unwrap();
+    let told = |path: &str| std::fs::read_to_string(path).unwrap();
+    eventually("the first lines", LATER, || told(&aside).contains("-- cfn-init: step one\n-- cfn-init: step two\n"));
+    write(&["step three \u{1b}[2J"]);
+    eventually("the line after them", LATER, || told(&aside).contains("step two\n-- cfn-init: step three"));
+    event("HeadNode", "AWS::EC2::Instance", "CREATE_COMPLETE", head);
+    stack("CREATE_COMPLETE");
+    assert!(follow.wait().unwrap().success());
+    let (out, aside) = (told(&out), told(&aside));
+    assert!(aside.contains("-- Head node: done in 0:") && aside.matches("step one").count() == 1, "{aside}");
+    assert!(!aside.contains('\u{1b}') && !out.contains("step") && out.contains("CREATE_COMPLETE      far"), "{aside}{out}");
+    // From now on it is known how long that takes.
+    let again = program.command(&["--region", region, "events", "far", "--follow"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&again.stderr).contains("-- CREATE usually takes ~0:"), "{again:?}");
+}

@@ -114,7 +114,7 @@ impl Inner {
         self.write_down(move |record| burns.iter().try_for_each(|(id, burn)| record.saw_cost(id, burn)));
     }
 
-    pub(super) fn write_down(&self, work: impl FnOnce(&Record) -> Result<(), Failure> + Send + 'static) {
+    fn write_down(&self, work: impl FnOnce(&Record) -> Result<(), Failure> + Send + 'static) {
         let record = self.record.clone();
         // Nobody waits for it.
         tokio::task::spawn_blocking(move || {

@@ -67,8 +67,8 @@ impl Inner {
     /// What has happened to a stack. What ended well is written down: it tells how long such things take.
     pub(super) async fn events(&self, cluster: ClusterId) -> Result<Arc<Vec<StackEvent>>, Failure> {
         let events = self.aws.events(&self.on_aws(&cluster)?).await?;
-        let told = events.clone();
-        self.write_down(move |record| record.saw_courses(&cluster, &Course::each(&told)));
+        // Waited for: who follows a stack to its end may end with it.
+        self.took(cluster, events.clone()).await;
         Ok(events)
     }
 
@@ -83,10 +83,17 @@ impl Inner {
         let Some(other) = self.directory.all_known().into_iter().filter(is_there).max_by_key(|other| other.since) else { return Ok(usual) };
         // Nobody needs it enough to be told that it cannot be had.
         let Ok(events) = self.aws.events(&other).await else { return Ok(usual) };
-        let record = self.record.clone();
-        let learnt = tokio::task::spawn_blocking(move || record.saw_courses(&other.id, &Course::each(&events)));
-        drop(learnt.await);
+        self.took(other.id, events).await;
         memory::usual(&self.record).await
+    }
+
+    /// Writes down what the operations on a stack took.
+    async fn took(&self, cluster: ClusterId, events: Arc<Vec<StackEvent>>) {
+        let record = self.record.clone();
+        let written = tokio::task::spawn_blocking(move || record.saw_courses(&cluster, &Course::each(&events))).await;
+        if let Ok(Err(failure)) = written {
+            tracing::warn!(%failure, "what an operation took could not be written down");
+        }
     }
 
     pub(super) async fn bootstrap(&self, cluster: &ClusterId, head: &str, why: bool) -> Result<Bootstrap, Failure> {
