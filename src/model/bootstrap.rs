@@ -60,7 +60,8 @@ fn errors(events: &[(i64, String)]) -> Vec<String> {
         let Some(Shown::Text(text)) = lines.get(number) else { continue };
         let is_error = lines.blocks().severity(number).is_some_and(super::lines::Severity::is_error_head);
         let text = plain(text);
-        if !is_error && !(text.starts_with("STDERR:") && text.len() > 8) {
+        let is_said = text.strip_prefix("STDERR:").is_some_and(|said| !said.trim().is_empty());
+        if !is_error && !is_said {
             continue;
         }
         // The same is said by several levels one after the other.

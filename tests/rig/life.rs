@@ -68,7 +68,7 @@ fn close(term: &Term, what: &str) {
 }
 
 /// The application with the clusters in its first pane.
-fn open<'a>(program: &'a Program<'_>, args: &[&str]) -> Term {
+fn open(program: &Program<'_>, args: &[&str]) -> Term {
     let term = program.open_with(&[&["--region", REGION], args].concat(), &[("HOME", &program.path(""))]);
     term.until("this machine", SOON);
     term
