@@ -232,7 +232,10 @@ impl App {
                     overlay.answered(&query, &result);
                 }
             }
-            (Query::DryRun { .. } | Query::Configuration(_) | Query::Events(_), _) => intents.extend(self.tell_overlays(&query, &result)),
+            (Query::DryRun { .. } | Query::Configuration(_) | Query::Events(_), _)
+            | (Query::Usual(_) | Query::Bootstrap { .. } | Query::Region(_) | Query::Audit, _) => {
+                intents.extend(self.tell_overlays(&query, &result));
+            }
             (Query::Folder { .. } | Query::Preview { .. } | Query::Again { .. } | Query::Shell { .. } | Query::History { .. }, _)
             | (Query::Mounts(_), _) => {
                 intents.extend(self.tell_overlays(&query, &result));

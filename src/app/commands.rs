@@ -63,10 +63,13 @@ impl App {
             Progress::Failed(failure) => {
                 let under = self.running.all.remove(&id);
                 let mut notice = Notice::from(&failure);
+                let mut intents = Vec::new();
                 if let Some(under) = under {
                     notice.text = format!("Not done: {}. {}", under.words, notice.text);
+                    intents.extend(self.overlays.last_mut().into_iter().flat_map(|top| top.not_done(&under.command)));
                 }
-                vec![Intent::Note(notice)]
+                intents.push(Intent::Note(notice));
+                intents
             }
         }
     }
@@ -146,8 +149,15 @@ impl App {
                 let text = format!("{} is there already.", dest.display());
                 vec![Intent::Open(Box::new(Confirm::choices("Overwrite the file?".into(), text, choices)))]
             }
-            (Receipt::Begun { status, .. }, Command::Operate { cluster, .. }) => {
-                let mut intents = vec![Intent::Note(Notice::good(format!("{}: {status}.", cluster.name())))];
+            (Receipt::Begun { status, .. }, Command::Operate { cluster, operation }) => {
+                let what = match &operation {
+                    Operation::Head(_) => format!("The head node of {}", cluster.name()),
+                    Operation::Terminate { instance, node } => format!("{instance} ({node})"),
+                    Operation::Create { .. } | Operation::Update { .. } | Operation::Scale { .. } => cluster.name().to_owned(),
+                    Operation::StartFleet | Operation::StopFleet | Operation::Delete => cluster.name().to_owned(),
+                };
+                let mut intents = vec![Intent::Note(Notice::good(format!("{what}: {status}.")))];
+                intents.extend([Query::Events(cluster.clone()), Query::Nodes(cluster)].map(|query| Intent::Effect(Effect::Refresh(query))));
                 let sources = self.settings.sources.iter().cloned();
                 intents.extend(sources.map(|source| Intent::Effect(Effect::Refresh(Query::Clusters(source)))));
                 intents

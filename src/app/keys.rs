@@ -7,7 +7,7 @@ use super::intent::{Intent, LogWish};
 use super::layout::Pane;
 use super::notices::Notice;
 use super::overlays::{
-    Asking, Charts, Confirm, Doctor, Help, History, LogLine, Messages, Outbox, Palette, Picker, ScaleForm, Streams, Together,
+    Asking, AuditSheet, Charts, Confirm, Doctor, Help, History, LogLine, Messages, Outbox, Palette, Picker, ScaleForm, Streams, Together,
 };
 use super::panes::PAUSE;
 use crate::config::LiveTail;
@@ -240,6 +240,7 @@ impl App {
                 let cluster = self.active.clone();
                 cluster.map(|cluster| Intent::Open(Box::new(Charts::new(cluster)))).into_iter().collect()
             }
+            Action::Audit => vec![Intent::Open(Box::new(AuditSheet::default()))],
             Action::Outbox => vec![Intent::Open(Box::new(Outbox::default()))],
             Action::NodeShell => {
                 let node = self.active.clone().zip(self.nodes.under());

@@ -2,6 +2,7 @@
 
 mod ask;
 mod asking;
+mod audit;
 mod charts;
 mod columns;
 mod confirm;
@@ -36,6 +37,7 @@ mod why;
 
 pub(super) use ask::{Ask, Then};
 pub(super) use asking::{Asking, Purpose};
+pub(super) use audit::AuditSheet;
 pub(super) use charts::Charts;
 pub(super) use columns::ColumnsForm;
 pub(super) use confirm::Confirm;
@@ -74,7 +76,7 @@ use ratatui::widgets::{Clear, Widget};
 
 use super::intent::Intent;
 use super::panes::Look;
-use crate::model::{Answer, Cadence, ClusterId, Failure, Query};
+use crate::model::{Answer, Cadence, ClusterId, Command, Failure, Query};
 use crate::protocol::{Action, Area, Chord};
 use crate::ui::{Tone, frame, put, width};
 
@@ -102,6 +104,11 @@ pub(super) trait Overlay: std::fmt::Debug + Send {
     /// The same for the overlay on top, which may go on from there.
     fn follow_up(&mut self, query: &Query, result: &Result<Answer, Failure>) -> Vec<Intent> {
         self.answered(query, result);
+        Vec::new()
+    }
+
+    /// What it waited for was not done, which is told elsewhere.
+    fn not_done(&mut self, _command: &Command) -> Vec<Intent> {
         Vec::new()
     }
 

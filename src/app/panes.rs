@@ -17,6 +17,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Style};
 
+use super::commands::Running;
 use super::costs::Costs;
 use super::news::Watch;
 use super::store::{Slot, Store};
@@ -46,6 +47,8 @@ pub(super) struct Look<'a> {
     pub(super) costs: &'a Costs,
     /// Where clusters are looked for.
     pub(super) sources: &'a [Source],
+    /// What is being done.
+    pub(super) running: &'a Running,
 }
 
 impl Look<'_> {

@@ -38,12 +38,13 @@ const KEPT: usize = 64;
 impl Store {
     pub(super) fn put(&mut self, query: Query, result: Result<Answer, Failure>, now: Duration) {
         let is_passing = |query: &Query| {
-            use Query::{Again, Configuration, Detail, DryRun, Events, Examine, Folder, History, Preview, Shell, Trail, Why};
+            use Query::{Again, Bootstrap, Configuration, Detail, DryRun, Events, Examine, Folder, History, Preview, Shell, Trail, Why};
             matches!(
                 query,
                 DryRun { .. }
                     | Configuration(_)
                     | Events(_)
+                    | Bootstrap { .. }
                     | Detail { .. }
                     | Examine { .. }
                     | Why { .. }

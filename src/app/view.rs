@@ -52,6 +52,7 @@ impl App {
             watch: &self.watch,
             costs: &self.costs,
             sources: &self.settings.sources,
+            running: &self.running,
         }
     }
 

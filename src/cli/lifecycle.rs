@@ -2,21 +2,22 @@
 //!
 //! Nothing here waits for what it began unless it is told to; what was begun goes on without qdeck.
 
+mod course;
+
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use futures::StreamExt;
 use serde_json::{Value, json};
 
 use super::{choose, print, run};
 use crate::model::outline::{Outline, steps};
 use crate::model::text::clean;
 use crate::model::{
-    Answer, ClusterId, Command, Configuration, Course, Draft, Failure, FailureKind, Operation, Query, Receipt, Remark, Source, StackEvent,
-    Verdict,
+    Answer, ClusterId, Command, Configuration, Draft, Failure, FailureKind, Operation, Query, Receipt, Remark, Source, Verdict,
 };
 use crate::remote::Remote;
+use course::{Shown, ended, follow, line, one};
 
 /// `fleet NAME …`
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -57,7 +58,7 @@ pub(super) async fn create(
 ) -> Result<(), Failure> {
     named(name)?;
     let text = read(file)?;
-    let cluster = to_be(sources, name, &text);
+    let cluster = to_be(remote, sources, name, &text).await?;
     if dry_run {
         let draft = Draft::Create(Configuration::Text(text));
         return tried(json, &cluster, "would be created", file, &dry(remote, &cluster, draft).await?);
@@ -70,7 +71,7 @@ pub(super) async fn create(
     }
     let course = follow(remote, &cluster, if json { Shown::Nothing } else { Shown::Aside }).await?;
     told(json, &cluster, &course.status, &verdict)?;
-    ended(&cluster, &course)
+    ended(remote, &cluster, &course).await
 }
 
 pub(super) async fn update(
@@ -154,64 +155,13 @@ pub(super) async fn events(json: bool, remote: &dyn Remote, sources: &[Source], 
     let cluster = choose::cluster(remote, sources, Some(name)).await?;
     if wait {
         let course = follow(remote, &cluster, if json { Shown::Json } else { Shown::Out }).await?;
-        return ended(&cluster, &course);
+        return ended(remote, &cluster, &course).await;
     }
     let Answer::Events(events) = remote.ask(Query::Events(cluster)).await? else { return Ok(()) };
     if json {
         return print::json(&Value::Array(events.iter().map(one).collect()));
     }
     print::out(events.iter().map(line).collect::<String>().as_bytes())
-}
-
-/// Where events go while they are waited for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Shown {
-    Nothing,
-    Aside,
-    Out,
-    Json,
-}
-
-/// Follows the latest operation on a stack to its end.
-async fn follow(remote: &dyn Remote, cluster: &ClusterId, shown: Shown) -> Result<Course, Failure> {
-    let mut stream = remote.follow(Query::Events(cluster.clone()));
-    let mut printed = std::collections::HashSet::new();
-    let mut course = None;
-    while let Some(answer) = stream.next().await {
-        let events = match answer {
-            Ok(Answer::Events(events)) => events,
-            Ok(_) => continue,
-            // It is asked again by itself.
-            Err(failure) if matches!(failure.kind, FailureKind::Busy | FailureKind::Unreachable) => {
-                let _ = writeln!(std::io::stderr(), "qdeck: {failure}");
-                continue;
-            }
-            Err(failure) => return Err(failure),
-        };
-        for event in events.iter().filter(|event| printed.insert(event.id.clone())) {
-            match shown {
-                Shown::Nothing => {}
-                Shown::Aside => drop(std::io::stderr().write_all(line(event).as_bytes())),
-                Shown::Out => print::out(line(event).as_bytes())?,
-                Shown::Json => print::out(format!("{}\n", one(event)).as_bytes())?,
-            }
-        }
-        course = Course::of(&events);
-    }
-    course.ok_or_else(|| Failure::new(FailureKind::NotFound, cluster.as_str(), "nothing is known of its stack"))
-}
-
-/// A failed operation is a failure, its root cause first.
-fn ended(cluster: &ClusterId, course: &Course) -> Result<(), Failure> {
-    let good = matches!(course.status.as_str(), "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "DELETE_COMPLETE");
-    if good || !course.is_over() {
-        return Ok(());
-    }
-    let causes: Vec<String> = course.causes.iter().map(|c| format!("{} ({}): {}", c.name, c.kind, c.reason)).collect();
-    let why = causes.first().cloned().unwrap_or_else(|| "CloudFormation does not say why".to_owned());
-    let failure = Failure::new(FailureKind::Rejected, cluster.as_str(), format!("{}: {why}", course.status));
-    let rest = causes.iter().skip(1).map(|cause| clean(cause).into_owned()).collect::<Vec<_>>().join("\n  ");
-    Err(failure.hint(rest))
 }
 
 async fn dry(remote: &dyn Remote, cluster: &ClusterId, draft: Draft) -> Result<Verdict, Failure> {
@@ -314,20 +264,6 @@ fn tell(cluster: &ClusterId, status: Option<&str>, verdict: &Verdict) -> Value {
     })
 }
 
-fn one(event: &StackEvent) -> Value {
-    json!({
-        "at": event.at.to_string(), "resource": event.name, "type": event.kind, "status": event.status, "reason": event.reason,
-        "physical_id": Some(event.physical.as_str()).filter(|id| !id.is_empty()), "stack": event.stack,
-    })
-}
-
-fn line(event: &StackEvent) -> String {
-    let kind = event.kind.strip_prefix("AWS::").unwrap_or(&event.kind);
-    let reason = event.reason.as_deref().map_or_else(String::new, |reason| format!("  {}", clean(reason)));
-    let at = event.at.strftime("%Y-%m-%dT%H:%M:%SZ");
-    format!("{at}  {:<20} {} ({}){reason}\n", clean(&event.status), clean(&event.name), clean(kind))
-}
-
 fn read(file: &Path) -> Result<String, Failure> {
     std::fs::read_to_string(file).map_err(|error| Failure::new(FailureKind::NotFound, file.display().to_string(), error.to_string()))
 }
@@ -341,15 +277,20 @@ fn named(name: &str) -> Result<(), Failure> {
     if fits { Ok(()) } else { Err(Failure::new(FailureKind::Rejected, clean(name), what)) }
 }
 
-/// The cluster that is to be: in the account that is looked at, in the region that its configuration names.
-fn to_be(sources: &[Source], name: &str, text: &str) -> ClusterId {
-    let (profile, region) = sources
-        .iter()
-        .find_map(|source| match source {
-            Source::Aws { profile, region } => Some((profile.clone(), region.clone())),
-            Source::Fixed => None,
-        })
-        .unwrap_or_default();
+/// The cluster that is to be: in the account that is looked at, in the region that its configuration names, or else the account's own.
+async fn to_be(remote: &dyn Remote, sources: &[Source], name: &str, text: &str) -> Result<ClusterId, Failure> {
+    let source = sources.iter().find(|source| matches!(source, Source::Aws { .. }));
+    let (profile, region) = match source {
+        Some(Source::Aws { profile, region }) => (profile.clone(), region.clone()),
+        Some(Source::Fixed) | None => (None, None),
+    };
     let own = Outline::read(text).value(&steps("Region")).filter(|region| !region.is_empty()).map(str::to_owned);
-    ClusterId::aws(profile.as_deref(), own.or(region).as_deref().unwrap_or("default"), name)
+    let region = match own.or(region) {
+        Some(region) => region,
+        None => match remote.ask(Query::Region(Source::Aws { profile: profile.clone(), region: None })).await? {
+            Answer::Region(region) => region,
+            _ => return Err(Failure::new(FailureKind::Garbled, clean(name), "no region came")),
+        },
+    };
+    Ok(ClusterId::aws(profile.as_deref(), &region, name))
 }

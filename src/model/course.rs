@@ -123,22 +123,36 @@ pub struct Course {
     pub causes: Vec<Cause>,
     /// In the order they were begun.
     pub phases: Vec<Phase>,
+    /// EC2's id of the head node that was made, once there is one.
+    pub head: Option<String>,
 }
 
 impl Course {
     /// The latest operation that these events, the oldest first, tell of. `None` without any.
     pub fn of(events: &[StackEvent]) -> Option<Self> {
-        let root = &events.iter().find(|e| e.is_own())?.stack;
-        let own = |e: &&StackEvent| e.is_own() && e.stack == *root;
-        let begins = |e: &StackEvent| matches!(e.status.as_str(), "CREATE_IN_PROGRESS" | "UPDATE_IN_PROGRESS" | "DELETE_IN_PROGRESS");
-        let begin = events.iter().rposition(|e| own(&e) && begins(e)).or_else(|| events.iter().position(|e| own(&e)))?;
+        let root = root(events)?;
+        let begin = begins(events, root).last().or_else(|| events.iter().position(|e| e.is_own() && e.stack == root))?;
+        Some(Self::told(events, begin, root))
+    }
+
+    /// Every operation that they tell of, the earliest first.
+    pub fn each(events: &[StackEvent]) -> Vec<Self> {
+        let Some(root) = root(events) else { return Vec::new() };
+        let begins: Vec<usize> = begins(events, root).collect();
+        let ends = begins.iter().skip(1).copied().chain([events.len()]);
+        begins.iter().zip(ends).map(|(begin, end)| Self::told(&events[..end], *begin, root)).collect()
+    }
+
+    fn told(events: &[StackEvent], begin: usize, root: &str) -> Self {
+        let own = |e: &&StackEvent| e.is_own() && e.stack == root;
         let began = events[begin].at;
         // A nested stack's events are in the list by time, and some may have the very moment of the beginning.
         let mine: Vec<&StackEvent> = events.iter().enumerate().filter(|(i, e)| *i >= begin || e.at >= began).map(|(_, e)| e).collect();
         let last = mine.iter().copied().rfind(|e| own(e)).unwrap_or(&events[begin]);
+        let head = mine.iter().rfind(|e| e.stack == root && e.kind == "AWS::EC2::Instance" && e.physical.starts_with("i-"));
         let over = !last.status.ends_with("_IN_PROGRESS");
         let operation = events[begin].status.split('_').next().unwrap_or_default().to_owned();
-        Some(Self {
+        Self {
             operation,
             status: last.status.clone(),
             stage: match Stage::of(&last.status) {
@@ -149,13 +163,30 @@ impl Course {
             ended: over.then_some(last.at),
             causes: causes(&mine),
             phases: phases(&mine, root),
-        })
+            head: head.map(|e| e.physical.clone()),
+        }
+    }
+
+    /// Whether nothing has failed so far.
+    pub fn goes_well(&self) -> bool {
+        self.stage != Stage::Failed && self.causes.is_empty()
     }
 
     /// Whether nothing more will happen.
     pub fn is_over(&self) -> bool {
         self.ended.is_some()
     }
+}
+
+/// The id of the cluster's own stack.
+fn root(events: &[StackEvent]) -> Option<&str> {
+    events.iter().find(|e| e.is_own()).map(|e| e.stack.as_str())
+}
+
+/// Where operations begin.
+fn begins<'a>(events: &'a [StackEvent], root: &'a str) -> impl Iterator<Item = usize> + 'a {
+    let begins = |e: &StackEvent| matches!(e.status.as_str(), "CREATE_IN_PROGRESS" | "UPDATE_IN_PROGRESS" | "DELETE_IN_PROGRESS");
+    events.iter().enumerate().filter(move |(_, e)| e.is_own() && e.stack == root && begins(e)).map(|(i, _)| i)
 }
 
 /// What was only given up because something else failed tells nothing.
@@ -306,7 +337,11 @@ mod tests {
         assert_eq!(nested, [(0, "Queues", "CloudFormation::Stack"), (1, "Template", "EC2::LaunchTemplate")]);
         let table = &course.phases[0].parts[0];
         assert_eq!(table.ended.unwrap().as_second() - table.began.as_second(), 8);
-        assert_eq!(Course::of(&[]), None);
+        assert_eq!((Course::of(&[]), Course::each(&[])), (None, Vec::new()));
+        assert_eq!(course.head, None);
+        let mut events = creation();
+        events.push(event(11, "root", "HeadNode", "EC2::Instance", "i-0abc", "CREATE_IN_PROGRESS", "Resource creation Initiated"));
+        assert_eq!(Course::of(&events).unwrap().head.as_deref(), Some("i-0abc"));
     }
 
     #[test]
@@ -358,6 +393,10 @@ mod tests {
         ]);
         let course = Course::of(&events).unwrap();
         assert_eq!((course.operation.as_str(), course.phases.len(), course.phases[0].parts.len()), ("DELETE", 1, 1));
+        let each = Course::each(&events);
+        let told: Vec<_> = each.iter().map(|c| (c.operation.as_str(), c.stage, c.phases.len())).collect();
+        assert_eq!(told, [("CREATE", Stage::Done, 3), ("DELETE", Stage::Works, 1)]);
+        assert_eq!(each[0].ended.unwrap().as_second() - each[0].began.as_second(), 30);
         events.push(event(99, "root", "one", "CloudFormation::Stack", "root", "DELETE_COMPLETE", ""));
         assert!(Course::of(&events).unwrap().is_over());
     }

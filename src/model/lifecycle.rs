@@ -182,6 +182,16 @@ pub enum Operation {
     },
 }
 
+impl Operation {
+    /// Whether CloudFormation is to do something for it.
+    pub fn is_on_stack(&self) -> bool {
+        match self {
+            Self::Create { .. } | Self::Update { .. } | Self::Scale { .. } | Self::Delete => true,
+            Self::StartFleet | Self::StopFleet | Self::Head(_) | Self::Terminate { .. } => false,
+        }
+    }
+}
+
 /// In the imperative, without the cluster's name.
 impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

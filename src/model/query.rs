@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    Again, Cluster, ClusterId, Deed, Diagnosis, Draft, FileEntry, Ground, JobDetail, JobId, JobTable, Link, LogEvent, LogGroup, LogHit,
-    LogPlace, LogSource, LogStream, Machine, Mount, NodeTable, Past, Place, Preview, Prices, Recall, SchedulerKind, StackEvent, Trail,
-    Unsent, Verdict, Why, Window,
+    Again, Bootstrap, Cluster, ClusterId, Deed, Diagnosis, Draft, FileEntry, Ground, JobDetail, JobId, JobTable, Link, LogEvent, LogGroup,
+    LogHit, LogPlace, LogSource, LogStream, Machine, Mount, NodeTable, Past, Place, Preview, Prices, Recall, SchedulerKind, StackEvent,
+    Trail, Unsent, Usual, Verdict, Why, Window,
 };
 
 /// Somebody who knows clusters.
@@ -143,6 +143,19 @@ pub enum Query {
     Configuration(ClusterId),
     /// What has happened to its stack?
     Events(ClusterId),
+    /// How long do operations on it usually take, as far as they were seen?
+    Usual(ClusterId),
+    /// What does its head node write while it is set up?
+    Bootstrap {
+        /// The cluster.
+        cluster: ClusterId,
+        /// EC2's id of the head node.
+        head: String,
+        /// Whether all its logs are read for what went wrong, and not only the end of the latest one.
+        why: bool,
+    },
+    /// Which region is meant where none is named?
+    Region(Source),
     /// Is all in order that a cluster needs, or AWS and this machine alone? Followed, the answer grows as it is found out; a name will do.
     Doctor(Option<ClusterId>),
     /// Which program opens a shell there? It needs a terminal.
@@ -231,6 +244,7 @@ impl Query {
             Self::Ground(_) | Self::Machines { .. } | Self::Quotes { .. } | Self::Mounts(_) => (0, 0),
             Self::Streams(_) | Self::Groups(_) | Self::GroupStreams { .. } | Self::Glob { .. } => (0, 0),
             Self::DryRun { .. } | Self::Configuration(_) | Self::Events(_) => (0, 0),
+            Self::Usual(_) | Self::Bootstrap { .. } | Self::Region(_) => (0, 0),
             Self::Log(..) | Self::LogRange { .. } | Self::LogFind { .. } | Self::Folder { .. } | Self::Preview { .. } => (0, 0),
         };
         match scheduler {
@@ -248,7 +262,8 @@ impl Query {
         };
         match self {
             Self::Clusters(_) | Self::Locate(_) | Self::Outbox | Self::Audit | Self::Groups(_) | Self::Prices => None,
-            Self::Ground(_) | Self::Machines { .. } | Self::Quotes { .. } => None,
+            Self::Ground(_) | Self::Machines { .. } | Self::Quotes { .. } | Self::Region(_) => None,
+            Self::Usual(cluster) | Self::Bootstrap { cluster, .. } => Some(cluster),
             Self::Mounts(cluster) | Self::Trail { cluster, .. } => Some(cluster),
             Self::Doctor(cluster) => cluster.as_ref(),
             Self::Link(cluster) | Self::Nodes(cluster) | Self::Streams(cluster) => Some(cluster),
@@ -291,6 +306,12 @@ pub enum Answer {
     Configuration(String),
     /// To [`Query::Events`]: the oldest first, those of nested stacks among them.
     Events(Arc<Vec<StackEvent>>),
+    /// To [`Query::Usual`].
+    Usual(Usual),
+    /// To [`Query::Bootstrap`].
+    Bootstrap(Box<Bootstrap>),
+    /// To [`Query::Region`].
+    Region(String),
     /// To [`Query::History`], the latest first.
     History(Vec<Past>),
     /// To [`Query::Ground`].

@@ -96,6 +96,7 @@ actions! {
     Messages, "messages", Everywhere, [c('!')], "messages", "Show every receipt and failure of this session.";
     Outbox, "outbox", Everywhere, [c('O')], "outbox", "Show submissions whose answer was cut off, and finish them.";
     Charts, "charts", Everywhere, [c('$')], "charts", "Show nodes, queue, use and cost over time.";
+    Audit, "audit", Everywhere, [c('U')], "changes", "Show what was changed from this machine, by whom, when and with what result.";
     Redraw, "redraw", Everywhere, [ctrl('l')], "redraw", "Draw the whole screen again.";
     Up, "up", List, [c('k'), k(Key::Up)], "up", "One up.";
     Down, "down", List, [c('j'), k(Key::Down)], "down", "One down.";

@@ -1,5 +1,6 @@
 //! EC2 and CloudWatch Logs. The only place that names the AWS SDK: plain values leave here, and failures with a next step.
 
+mod bootstrap;
 mod client;
 mod clusters;
 mod console;
@@ -35,8 +36,8 @@ use super::join::Instance;
 use super::part::Found;
 use super::voucher::HostKey;
 use crate::model::{
-    Answer, Cluster, Failure, Ground, KeyPair, LogEvent, LogGroup, LogStart, LogStream, Machine, NewNetwork, Power, Progress, Purchase,
-    Receipt, StackEvent,
+    Answer, Bootstrap, Cluster, Failure, Ground, KeyPair, LogEvent, LogGroup, LogStart, LogStream, Machine, NewNetwork, Power, Progress,
+    Purchase, Receipt, StackEvent,
 };
 use client::{Clients, Where};
 
@@ -48,14 +49,15 @@ pub struct Aws {
     clients: Arc<Mutex<HashMap<Where, Arc<OnceCell<Clients>>>>>,
     seen: Arc<listing::Seen>,
     told: Arc<Mutex<events::Told>>,
+    groups: Arc<Mutex<bootstrap::Groups>>,
     tail: Arc<AtomicBool>,
 }
 
 impl Aws {
     /// Looks where the configuration says.
     pub fn new(config: &crate::config::Aws) -> Self {
-        let (clients, seen, told, tail) = (Arc::default(), Arc::default(), Arc::default(), Arc::default());
-        Self { profiles: config.profiles.clone(), regions: config.regions.clone(), clients, seen, told, tail }
+        let (clients, seen, told, groups, tail) = Default::default();
+        Self { profiles: config.profiles.clone(), regions: config.regions.clone(), clients, seen, told, groups, tail }
     }
 
     /// Each profile with each region. Nothing configured means what the SDK finds by itself.
@@ -114,6 +116,17 @@ impl Aws {
         let clients = self.clients(cluster.profile.as_deref(), cluster.region.as_deref()).await?;
         // Held for as long as it is asked: two askers would read the same pages.
         self.told.lock().await.read(&clients, cluster).await
+    }
+
+    /// What the machine `head`, a head node that is set up, writes; with `why` all its logs are read for errors.
+    pub async fn bootstrap(&self, cluster: &Cluster, head: &str, why: bool) -> Result<Bootstrap, Failure> {
+        let clients = self.clients(cluster.profile.as_deref(), cluster.region.as_deref()).await?;
+        bootstrap::read(&clients, &self.groups, cluster, head, why).await
+    }
+
+    /// The region that is meant where none is named.
+    pub async fn region(&self, profile: Option<&str>, region: Option<&str>) -> Result<String, Failure> {
+        Ok(self.clients(profile, region).await?.region)
     }
 
     /// Starts, stops or reboots a cluster's head node; EC2's word for what it is then.

@@ -136,6 +136,7 @@ impl Demo {
             Query::Groups(_) | Query::Glob { .. } | Query::Prices => Err(missing("the simulation")),
             Query::Ground(_) | Query::Machines { .. } | Query::Quotes { .. } => Err(missing("the simulation")),
             Query::DryRun { .. } | Query::Configuration(_) | Query::Events(_) => Err(missing("the simulation")),
+            Query::Usual(_) | Query::Bootstrap { .. } | Query::Region(_) => Err(missing("the simulation")),
         };
         tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(missing("the simulation")))
     }

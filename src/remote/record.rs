@@ -2,6 +2,7 @@
 //!
 //! Several qdecks share it; a kill in the middle of anything leaves it whole. All of it blocks: call it away from the runtime's threads.
 
+mod courses;
 mod jobs;
 mod outbox;
 mod recall;
@@ -43,6 +44,8 @@ struct Inner {
     news: HashMap<ClusterId, Vec<Change>>,
     /// The minute that each thing was last written down in.
     minutes: HashMap<(ClusterId, trail::Seen), i64>,
+    /// The operations of each cluster that were written down already, by when they began.
+    courses: HashMap<ClusterId, Vec<i64>>,
 }
 
 impl Record {

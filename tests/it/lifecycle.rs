@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use qdeck::model::{
-    Alteration, Answer, Cluster, ClusterId, ClusterKind, Command, Draft, FileEntry, FileKind, Node, NodePhase, NodeTable, Operation, Place,
-    Preview, Query, Receipt, Remark, Severity, Source, StackEvent, Verdict,
+    Alteration, Answer, Bootstrap, Cluster, ClusterId, ClusterKind, Command, Deed, Draft, Failure, FailureKind, FileEntry, FileKind, Node,
+    NodePhase, NodeTable, Operation, Place, Preview, Query, Receipt, Remark, Severity, Source, StackEvent, Usual, Verdict,
 };
 use qdeck::protocol::Event;
 
@@ -131,7 +131,7 @@ fn a_stack_is_watched_by_phases_and_its_failure_begins_with_the_root_cause() {
     assert!(screen.contains("✓ Permissions and tables ▸ 2/2") && screen.contains("◐ Head node ▾ 0/1"), "{screen}");
     assert!(!screen.contains("RoleHeadNode"), "what is done is folded");
     stage.keys("enter");
-    assert!(stage.screen(140, 40).contains("✓ RoleHeadNode (IAM::Role) CREATE_COMPLETE"));
+    assert!(stage.screen(140, 40).contains("✓ RoleHeadNode (IAM::Role)  "), "its sign says its status");
     stage.keys("enter");
     let mut failed = creation();
     failed.push(event(40, "HeadNode", "EC2::Instance", "CREATE_FAILED", Some("You have exceeded your vCPU limit")));
@@ -145,6 +145,125 @@ fn a_stack_is_watched_by_phases_and_its_failure_begins_with_the_root_cause() {
     stage.keys("esc");
     assert!(!stage.wants(|query| *query == Query::Events(lab())));
     assert_eq!(stage.sent(), None);
+}
+
+/// A creation whose head node is there.
+fn with_head() -> Vec<StackEvent> {
+    let mut events = creation();
+    let mut made = event(20, "HeadNode", "EC2::Instance", "CREATE_IN_PROGRESS", Some("Resource creation Initiated"));
+    made.physical = "i-0abc".into();
+    events.extend([made, event(44, "HeadNode", "EC2::Instance", "CREATE_COMPLETE", None)]);
+    events.push(event(45, "HeadNodeWaitCondition20261126030405", "CloudFormation::WaitCondition", "CREATE_IN_PROGRESS", None));
+    events
+}
+
+fn bootstrap(why: bool) -> Query {
+    Query::Bootstrap { cluster: lab(), head: "i-0abc".into(), why }
+}
+
+#[test]
+fn a_creation_is_told_beside_what_is_usual_and_what_its_head_node_writes() {
+    let mut stage = Stage::new(140, 40);
+    stage.full();
+    let mut making = Cluster::named(lab(), ClusterKind::ParallelCluster);
+    making.status = Some("CREATE_IN_PROGRESS".into());
+    stage.answer(Query::Clusters(Source::Fixed), Ok(Answer::Clusters(vec![making])));
+    stage.keys("1 g enter");
+    stage.answer(Query::Events(lab()), Ok(Answer::Events(Arc::new(creation()))));
+    assert!(!stage.wants(|query| matches!(query, Query::Bootstrap { .. })), "there is no head node yet");
+    assert!(!stage.screen(140, 40).contains('~'), "nothing was seen before, and nothing is made up");
+    let seen = [("", 430), ("Permissions and tables", 20), ("Head node", 31), ("Bootstrap of the head node", 300)];
+    let seen = seen.map(|(phase, seconds)| ("CREATE".to_owned(), phase.to_owned(), seconds));
+    stage.answer(Query::Usual(lab()), Ok(Answer::Usual(Usual::of(seen))));
+    stage.answer(Query::Events(lab()), Ok(Answer::Events(Arc::new(with_head()))));
+    assert!(stage.wants(|query| *query == bootstrap(false)));
+    stage.answer(bootstrap(false), Ok(Answer::Bootstrap(Box::default())));
+    assert!(stage.screen(140, 40).contains("── No bootstrap log yet ──"));
+    let lines = (1..9).map(|n| format!("[2026-09-21T14:13:{n:02}+00:00] INFO: step {n}\u{1b}[2J")).collect();
+    let at = Timestamp::from_second(1_790_000_055).ok();
+    let told = Bootstrap { log: "chef-client".into(), at, lines, errors: Vec::new() };
+    stage.answer(bootstrap(false), Ok(Answer::Bootstrap(Box::new(told))));
+    // What was read stays when it cannot be read again.
+    stage.answer(bootstrap(false), Err(Failure::new(FailureKind::Busy, "AWS", "Rate exceeded")));
+    for (width, height) in [(140, 40), (80, 24)] {
+        let screen = stage.screen(width, height);
+        assert!(!screen.contains('\u{1b}'));
+        insta::assert_snapshot!(format!("stack-usual-{width}x{height}"), screen);
+    }
+    // On failure the lines that tell of the error stand behind the root cause; how long it usually takes is beside the point.
+    let mut failed = with_head();
+    let wait = "HeadNodeWaitCondition20261126030405";
+    failed.push(event(
+        70,
+        wait,
+        "CloudFormation::WaitCondition",
+        "CREATE_FAILED",
+        Some("Failed to mount FSX. Please check /var/log/chef-client.log"),
+    ));
+    failed.push(event(71, "lab", "CloudFormation::Stack", "ROLLBACK_IN_PROGRESS", None));
+    stage.answer(Query::Events(lab()), Ok(Answer::Events(Arc::new(failed))));
+    assert!(stage.wants(|query| *query == bootstrap(true)) && !stage.wants(|query| *query == bootstrap(false)));
+    let errors = vec![("chef-client".to_owned(), "STDERR: mount.lustre: Input/output error".to_owned())];
+    stage.answer(bootstrap(true), Ok(Answer::Bootstrap(Box::new(Bootstrap { log: "chef-client".into(), errors, ..Bootstrap::default() }))));
+    insta::assert_snapshot!("stack-why-80x24", stage.screen(80, 24));
+    stage.keys("esc");
+    assert!(!stage.wants(|query| matches!(query, Query::Bootstrap { .. })), "nobody looks");
+}
+
+#[test]
+fn what_was_not_done_leaves_no_stack_to_be_watched() {
+    let mut stage = Stage::new(140, 40);
+    stage.full();
+    stage.keys("1 g D");
+    stage.text("prod");
+    stage.keys("enter");
+    assert!(stage.wants(|query| *query == Query::Events(prod())));
+    let id = stage.sent_id();
+    let failure = Failure::new(FailureKind::Denied, "prod", "read-only: qdeck does not delete the cluster");
+    stage.send(Event::Progressed { id, progress: qdeck::model::Progress::Failed(failure) });
+    assert!(!stage.wants(|query| *query == Query::Events(prod())));
+    assert!(stage.screen(140, 40).contains("Not done: deleting prod."), "{}", stage.screen(140, 40));
+    // What was changed can be read, whatever it is called.
+    stage.keys("U");
+    assert!(stage.wants(|query| *query == Query::Audit));
+    let deed = |at, command: &str, result: &str| Deed {
+        at: Timestamp::from_second(at).unwrap(),
+        user: "me".into(),
+        cluster: prod(),
+        command: command.into(),
+        result: result.into(),
+    };
+    let deeds = vec![
+        deed(1_790_000_100, "stop the compute fleet", "STOP_REQUESTED"),
+        deed(1_790_000_000, "cancel 12\u{1b}[2J", "failed: no such job"),
+    ];
+    stage.answer(Query::Audit, Ok(Answer::Audit(deeds)));
+    let screen = stage.screen(80, 24);
+    assert!(screen.contains("lab/eu-west-1/prod: stop the compute fleet") && screen.contains("failed: no such job  (me)"), "{screen}");
+    assert!(!screen.contains('\u{1b}'));
+}
+
+#[test]
+fn a_new_cluster_is_where_aws_s_own_configuration_says() {
+    let yaml = YAML.replace("Region: eu-central-1\n", "");
+    let mut stage = Stage::new(140, 40);
+    let entry = FileEntry { name: "lab.yaml".into(), kind: FileKind::File, size: yaml.len() as u64, modified: None };
+    stage.answer(Query::Clusters(Source::Fixed), Ok(Answer::Clusters(vec![Cluster::named(ClusterId::local(), ClusterKind::Local)])));
+    stage.keys("1 g enter n");
+    let folder = Query::Folder { place: Place::Here, path: "/data".into() };
+    stage.answer(folder, Ok(Answer::Folder { path: "/data".into(), entries: vec![entry] }));
+    let preview = Preview { text: yaml.clone(), size: yaml.len() as u64, is_binary: false };
+    stage.answer(Query::Preview { place: Place::Here, path: "/data/lab.yaml".into() }, Ok(Answer::Preview(preview)));
+    stage.keys("enter");
+    let region = Query::Region(Source::Aws { profile: None, region: None });
+    assert!(stage.wants(|query| *query == region));
+    stage.keys("enter");
+    assert!(stage.screen(140, 40).contains("Its region is not known yet."), "{}", stage.screen(140, 40));
+    stage.answer(region, Ok(Answer::Region("ap-southeast-2".into())));
+    assert!(stage.screen(140, 40).contains("in ap-southeast-2"), "{}", stage.screen(140, 40));
+    stage.keys("enter");
+    let Query::DryRun { cluster, .. } = wanted(&stage) else { panic!() };
+    assert_eq!(cluster.as_str(), "default/ap-southeast-2/lab");
 }
 
 #[test]

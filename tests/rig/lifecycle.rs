@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::program::{LATER, Program, SOON};
 use crate::rig::{Rig, eventually};
 
-const REGION: &str = "eu-central-1";
+pub const REGION: &str = "eu-central-1";
 
 /// A rig of its own without Slurm, whose stacks take a moment to be made.
 fn rig() -> Option<Rig> {
@@ -15,7 +15,7 @@ fn rig() -> Option<Rig> {
 }
 
 /// The program with the rig's `pcluster`, in a home of its own: it keeps a log there.
-fn program(rig: &Rig) -> Program<'_> {
+pub fn program(rig: &Rig) -> Program<'_> {
     let program = Program::new(rig);
     let config = std::fs::read_to_string(program.path("config.yaml")).unwrap();
     let pcluster = format!("pcluster: {{program: {}/bin/pcluster}}\n", rig.var("RIG_PCLUSTER"));
@@ -24,7 +24,7 @@ fn program(rig: &Rig) -> Program<'_> {
     program
 }
 
-fn yaml(rig: &Rig) -> String {
+pub fn yaml(rig: &Rig) -> String {
     let (public, private) = (rig.var("RIG_SUBNET_PUBLIC"), rig.var("RIG_SUBNET_PRIVATE"));
     format!(
         "# A cluster for a test.\nRegion: {REGION}\nImage:\n  Os: alinux2023\nHeadNode:\n  InstanceType: t3.medium # small\n  Networking:\n    SubnetId: {public}\n  Ssh:\n    KeyName: lab-key\nScheduling:\n  Scheduler: slurm\n  SlurmQueues:\n    - Name: q1\n      # as many as the budget allows\n      ComputeResources:\n        - Name: cr1\n          InstanceType: c6i.xlarge\n          MinCount: 0\n          MaxCount: 4   # nodes\n      Networking:\n        SubnetIds:\n          - {private}\n"
@@ -104,6 +104,16 @@ fn a_cluster_is_made_watched_scaled_stopped_and_deleted() {
     let told = String::from_utf8_lossy(&out.stdout).into_owned();
     assert!(out.status.success() && told.contains("UPDATE_COMPLETE      one"), "{told}");
 
+    // A whole file, and not only two numbers. What such a thing takes is known by now.
+    std::fs::write(program.path("ten.yaml"), yaml(&rig).replace("MaxCount: 4 ", "MaxCount: 10 ")).unwrap();
+    let out = run(&program, &["update", "one", "--file", &program.path("ten.yaml")]);
+    let said = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(out.status.success() && said.contains("MaxCount  8    10") && said.contains("one: UPDATE_IN_PROGRESS"), "{said}{out:?}");
+    let out = run(&program, &["events", "one", "--follow"]);
+    let (told, aside) = (String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+    assert!(told.contains("UPDATE_COMPLETE      one") && !told.contains("usually"), "{told}");
+    assert!(aside.contains("-- UPDATE usually takes ~0:0") && aside.contains("of 1 seen before"), "{aside}");
+
     // The fleet.
     let fleet = || good(&program, &["clusters"]).as_array().unwrap().iter().find(|c| c["name"] == "one").unwrap()["fleet_status"].clone();
     assert_eq!(good(&program, &["fleet", "one", "stop"])["status"], "STOP_REQUESTED");
@@ -124,16 +134,17 @@ fn a_cluster_is_made_watched_scaled_stopped_and_deleted() {
     let deeds = good(&program, &["audit"]);
     let deeds: Vec<_> = deeds.as_array().unwrap().iter().map(|d| format!("{}: {}", d["command"], d["result"]).replace('"', "")).collect();
     assert_eq!(
-        [&deeds[0], &deeds[1], &deeds[2], &deeds[3], &deeds[4]],
+        [&deeds[0], &deeds[1], &deeds[2], &deeds[3], &deeds[4], &deeds[5]],
         [
             "delete the cluster: DELETE_IN_PROGRESS",
             "start the compute fleet: START_REQUESTED",
             "stop the compute fleet: STOP_REQUESTED",
+            "update the cluster: UPDATE_IN_PROGRESS",
             "scale q1 to 0-8 nodes: UPDATE_IN_PROGRESS",
             "create the cluster: CREATE_IN_PROGRESS"
         ]
     );
-    assert!(deeds[5].starts_with("create the cluster: refused: Invalid cluster configuration."), "{deeds:?}");
+    assert!(deeds[6].starts_with("create the cluster: refused: Invalid cluster configuration."), "{deeds:?}");
 }
 
 #[test]
@@ -185,6 +196,42 @@ fn a_failed_creation_is_told_with_its_root_cause_first() {
     let (said, wrong) = (String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
     assert!(said.contains("CREATE_FAILED        Table (DynamoDB::Table)  Resource creation cancelled"), "{said}");
     assert!(out.status.code() == Some(1) && wrong.contains("ROLLBACK_COMPLETE: HeadNodeWaitCondition20260101"), "{wrong}");
+}
+
+#[test]
+fn on_a_terminal_a_cluster_is_deleted_after_its_name_was_typed() {
+    let Some(rig) = rig() else { return };
+    let program = program(&rig);
+    let home = program.path("");
+    let ask = |typed: &str| {
+        let mut term = program.open_with(&["--region", "us-east-1", "delete", "lab"], &[("HOME", &home)]);
+        term.until("Type the cluster's name to delete it:", SOON);
+        term.until("What stays: the log group /aws/parallelcluster/lab-202601020304", SOON);
+        term.write(typed.as_bytes());
+        let code = term.wait_exit(LATER);
+        (code, term.text())
+    };
+    let (code, said) = ask("lib\r");
+    assert!(code == 1 && said.contains("nothing was deleted: that is not its name"), "{said}");
+    let clusters =
+        || String::from_utf8(program.command(&["--region", "us-east-1", "clusters", "--json"]).output().unwrap().stdout).unwrap();
+    assert!(clusters().contains(": \"lab\""), "it is there still");
+    let (code, said) = ask("lab\r");
+    assert!(code == 0 && said.contains("lab: DELETE_IN_PROGRESS"), "{said}");
+    eventually("its stack to be gone", SOON, || !clusters().contains("PROTECTED"));
+}
+
+#[test]
+fn a_new_cluster_is_where_aws_s_own_configuration_says() {
+    let Some(rig) = rig() else { return };
+    let program = program(&rig);
+    std::fs::write(program.path("here.yaml"), yaml(&rig).replace(&format!("Region: {REGION}\n"), "")).unwrap();
+    std::fs::write(program.path("aws"), format!("[default]\nregion = {REGION}\n")).unwrap();
+    let mut create = program.command(&["--json", "create", "one", "--file", &program.path("here.yaml"), "--dry-run"]);
+    create.env_remove("AWS_REGION").env_remove("AWS_DEFAULT_REGION").env("AWS_CONFIG_FILE", program.path("aws"));
+    let out = create.env("HOME", program.dir.path()).output().unwrap();
+    let told: Value = serde_json::from_slice(&out.stdout).unwrap_or_else(|_| panic!("{out:?}"));
+    assert_eq!((&told["cluster"], &told["accepted"]), (&json!(format!("default/{REGION}/one")), &json!(true)));
 }
 
 #[test]

@@ -26,6 +26,8 @@ mod faults;
 mod first;
 mod gridengine;
 #[cfg(feature = "aws")]
+mod life;
+#[cfg(feature = "aws")]
 mod lifecycle;
 mod logs;
 mod news;

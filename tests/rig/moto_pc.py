@@ -12,6 +12,8 @@ What it adds to moto:
       /terminate {"name": NODE, "ip": IP}
       /instance  {"id": "i-...", "state": "stopping", "reason": "...", "code": "Server.SpotInstanceTermination"}
       /log/STREAM                             the body's lines become events; STREAM may be the end of a stream's name
+      /bootstrap {"name": CLUSTER, "log": "chef-client", "lines": [...]}     its head node writes this while it is set up;
+                 "head" and "group" where they are not those of an instance and a group that are there
       /stack, /event, /fleet                  see moto_stacks.py
       /fault                                  see moto_faults.py
       /price, /status, /spot                  see moto_costs.py
@@ -202,6 +204,8 @@ def control(path, body):
         put_log(None, group, stream, [(now, line) for line in body.decode(errors="replace").splitlines()])
         return {"stream": stream}
     d = json.loads(body or b"{}")
+    if path == "/bootstrap":
+        return bootstrap(d)
     if path == "/fault":
         return moto_faults.control(d)
     if path in ("/stack", "/event", "/fleet"):
@@ -233,6 +237,20 @@ def control(path, body):
     else:
         raise KeyError(path)
     return {"id": alive[0].id if alive else None}
+
+
+def bootstrap(d):
+    region, name = d.get("region"), d["name"]
+    is_head = {"parallelcluster:cluster-name": name, "parallelcluster:node-type": "HeadNode"}.items()
+    heads = [i for i in backend("ec2", region).all_instances() if is_head <= {t["key"]: t["value"] for t in i.get_tags()}.items()]
+    head = d.get("head") or heads[-1].id
+    host = short_name(heads[-1]) if heads else "ip-10-0-0-99"
+    group = d.get("group") or max(g for g in backend("logs", region).groups if g.startswith(f"/aws/parallelcluster/{name}-"))
+    if group not in backend("logs", region).groups:
+        backend("logs", region).create_log_group(group, {})
+    now = int(time.time() * 1000)
+    put_log(region, group, f"{host}.{head}.{d['log']}", [(now + n, line) for n, line in enumerate(d["lines"])])
+    return {"head": head, "group": group}
 
 
 class Control(BaseHTTPRequestHandler):

@@ -121,9 +121,9 @@ def instance_from_template(cls, resource_name, cloudformation_json, account_id, 
 Instance.create_from_cloudformation_json = classmethod(instance_from_template)
 
 
-def add_event(stack, logical, kind, status, reason=None):
+def add_event(stack, logical, kind, status, reason=None, physical=None):
     stack.events.append(Event(
-        stack_id=stack.stack_id, stack_name=stack.name, logical_resource_id=logical, physical_resource_id=logical,
+        stack_id=stack.stack_id, stack_name=stack.name, logical_resource_id=logical, physical_resource_id=physical or logical,
         resource_type=kind, resource_status=status, resource_status_reason=reason, resource_properties=None,
     ))  # fmt: skip
 
@@ -131,19 +131,37 @@ def add_event(stack, logical, kind, status, reason=None):
 complete = Stack.mark_creation_complete
 
 
-def mark_creation_complete(self):
-    resources = self.template_dict.get("Resources", {})
-    for name, resource in resources.items():
-        add_event(self, name, resource["Type"], "CREATE_IN_PROGRESS")
+def physical(stack, name):
+    """What a resource is called outside its template."""
+    made = stack.resource_map.get(name)
+    return getattr(made, "physical_resource_id", None) or name
 
-    def done():
+
+def mark_creation_complete(self):
+    """All is there already; it is told as on AWS: what the head node needs, the head node, and then its setting up."""
+    kinds = {name: resource["Type"] for name, resource in self.template_dict.get("Resources", {}).items()}
+    last = ("AWS::EC2::Instance", "AWS::CloudFormation::WaitCondition")
+    steps = [[n for n, kind in kinds.items() if kind not in last], *([n for n, kind in kinds.items() if kind == k] for k in last)]
+
+    def begin(n):
+        for name in steps[n]:
+            add_event(self, name, kinds[name], "CREATE_IN_PROGRESS")
+            if kinds[name] in ("AWS::EC2::Instance", "AWS::CloudFormation::Stack"):
+                add_event(self, name, kinds[name], "CREATE_IN_PROGRESS", "Resource creation Initiated", physical(self, name))
+
+    def end(n):
         if self.status != "CREATE_IN_PROGRESS":
             return  # the test moved it elsewhere meanwhile
-        for name, resource in resources.items():
-            add_event(self, name, resource["Type"], "CREATE_COMPLETE")
-        complete(self)
+        for name in steps[n]:
+            add_event(self, name, kinds[name], "CREATE_COMPLETE", physical=physical(self, name))
+        if any(steps[n + 1 :]):
+            begin(n + 1)
+            later(CREATE_SECS * (0.15, 0.65)[n], lambda: end(n + 1))
+        else:
+            complete(self)
 
-    later(CREATE_SECS, done)
+    begin(0)
+    later(CREATE_SECS * 0.2, lambda: end(0))
 
 
 def later(seconds, work):
@@ -165,6 +183,9 @@ def update(self, template, role_arn=None, parameters=None, tags=None):
     self._parse_template()
     self.parameters = parameters or self.parameters
     self.tags = tags if tags is not None else self.tags
+    # pcluster writes what is new, such as the version of its configuration, into the defaults of its template.
+    for key, parameter in self.template_dict.get("Parameters", {}).items():
+        self.resource_map.resolved_parameters[key] = (self.parameters or {}).get(key, parameter.get("Default"))
     resources = self.template_dict.get("Resources", {})
     changed = [name for name, resource in resources.items() if old.get(name) != resource]
     for name in changed:
@@ -245,7 +266,7 @@ def set_fleet(name, region, status, old=False):
 
 
 def control(path, d):
-    """/stack {name, status, reason, log_group}, /event {name, logical, type, status, reason}, /fleet {name, status, old}; region where it is not the seed's."""
+    """/stack {name, status, reason, log_group}, /event {name, logical, type, status, reason, physical}, /fleet {name, status, old}; region where it is not the seed's."""
     stacks = get_backend("cloudformation")[ACCOUNT][d["region"]].stacks.values()
     stack = next(s for s in stacks if s.name == d["name"])
     if path == "/stack":
@@ -254,7 +275,7 @@ def control(path, d):
         stack.status, stack.status_reason = d["status"], d.get("reason")
         stack._add_stack_event(d["status"], d.get("reason"))
     elif path == "/event":
-        add_event(stack, d["logical"], d["type"], d["status"], d.get("reason"))
+        add_event(stack, d["logical"], d["type"], d["status"], d.get("reason"), d.get("physical"))
     elif path == "/fleet":
         set_fleet(d["name"], d["region"], d["status"], d.get("old", False))
     else:

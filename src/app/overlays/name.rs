@@ -7,15 +7,15 @@ use ratatui::layout::Rect;
 
 use super::{Intent, Look, Overlay, Proposal, StackSheet, sheet};
 use crate::app::panes::wrapped;
-use crate::model::{Cluster, ClusterId, Command, Configuration, Draft, Operation};
+use crate::model::{Answer, Cadence, Cluster, ClusterId, Command, Configuration, Draft, Failure, Operation, Query, Source};
 use crate::protocol::{Action, Area, Chord, Key};
 use crate::ui::{Field, Tone, put};
 
 /// What the name is for.
 #[derive(Debug)]
 enum Purpose {
-    /// A cluster of this configuration, in this account and region.
-    Create { of: Configuration, profile: Option<String>, region: String },
+    /// A cluster of this configuration, in this account and region; `None` until it is known which one that is.
+    Create { of: Configuration, profile: Option<String>, region: Option<String> },
     /// The end of this one.
     Delete(ClusterId),
 }
@@ -32,12 +32,8 @@ pub(in crate::app) struct NameForm {
 
 impl NameForm {
     /// For a new cluster. `proposed` is what its file suggests.
-    pub(in crate::app) fn create(of: Configuration, profile: Option<String>, region: String, proposed: &str) -> Self {
-        let account = profile.as_ref().map_or_else(String::new, |profile| format!(" with profile {profile}"));
-        let place = if region == "default" { "the account's own region".to_owned() } else { region.clone() };
-        let text = format!(
-            "A cluster of this configuration in {place}{account}. It is checked first; nothing is created before you have seen what comes of it."
-        );
+    pub(in crate::app) fn create(of: Configuration, profile: Option<String>, region: Option<String>, proposed: &str) -> Self {
+        let text = creating(profile.as_deref(), region.as_deref());
         let name: String = proposed.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(60).collect();
         let field = Field::new(name.trim_matches('-'));
         Self { purpose: Purpose::Create { of, profile, region }, title: "Create a cluster".into(), text, field, wrong: "" }
@@ -67,6 +63,10 @@ impl NameForm {
                     self.wrong = "A name begins with a letter and has letters, digits and dashes, 60 at most.";
                     return Vec::new();
                 }
+                let Some(region) = region else {
+                    self.wrong = "Its region is not known yet.";
+                    return Vec::new();
+                };
                 let cluster = ClusterId::aws(profile.as_deref(), region, &name);
                 vec![Intent::Close, Intent::Open(Box::new(Proposal::new(cluster, Draft::Create(of.clone()), 1)))]
             }
@@ -103,6 +103,30 @@ impl Overlay for NameForm {
         self.field.insert(text);
     }
 
+    fn wants(&self) -> Vec<(Query, Cadence)> {
+        match &self.purpose {
+            Purpose::Create { profile, region: None, .. } => {
+                vec![(Query::Region(Source::Aws { profile: profile.clone(), region: None }), Cadence::Once)]
+            }
+            Purpose::Create { .. } | Purpose::Delete(_) => Vec::new(),
+        }
+    }
+
+    fn answered(&mut self, query: &Query, result: &Result<Answer, Failure>) {
+        let Query::Region(_) = query else { return };
+        if let Purpose::Create { profile, region: region @ None, .. } = &mut self.purpose {
+            match result {
+                Ok(Answer::Region(told)) => {
+                    self.text = creating(profile.as_deref(), Some(told));
+                    *region = Some(told.clone());
+                    self.wrong = "";
+                }
+                Ok(_) => {}
+                Err(failure) => self.text = format!("In which region? {}: {}.\n{}", failure.place, failure.what, failure.hint),
+            }
+        }
+    }
+
     fn footer(&self) -> Vec<(String, &'static str)> {
         let word = if matches!(self.purpose, Purpose::Delete(_)) { "delete it" } else { "check it" };
         vec![("⏎".into(), word), ("esc".into(), "leave it")]
@@ -122,4 +146,13 @@ impl Overlay for NameForm {
         self.field.draw(buf, inner.x + used, line, inner.width.saturating_sub(used), look.style(Tone::Key), false);
         put(buf, inner.x, line + 1, self.wrong, inner.width, look.style(Tone::Bad));
     }
+}
+
+/// Where a new cluster will be.
+fn creating(profile: Option<&str>, region: Option<&str>) -> String {
+    let account = profile.map_or_else(String::new, |profile| format!(" with profile {profile}"));
+    let place = region.unwrap_or("the account's own region …");
+    format!(
+        "A cluster of this configuration in {place}{account}. It is checked first; nothing is created before you have seen what comes of it."
+    )
 }

@@ -69,9 +69,13 @@ impl Side {
     }
 
     fn go(&mut self, path: String, came_from: Option<String>) {
+        self.filter.clear();
+        // One that is here already is not asked for again, and would not be answered.
+        if self.asked == path && self.loaded && self.failure.is_none() {
+            return;
+        }
         self.asked = path;
         self.came_from = came_from;
-        self.filter.clear();
         self.loaded = false;
         self.failure = None;
         self.preview = None;
@@ -175,7 +179,7 @@ impl Picker {
         });
         let (profile, region) = account.unwrap_or_default();
         let own = Outline::read(text).value(&steps("Region")).filter(|region| !region.is_empty()).map(str::to_owned);
-        let region = own.or(region).unwrap_or_else(|| "default".to_owned());
+        let region = own.or(region);
         let proposed = file.rsplit_once('.').map_or(file, |(name, _)| name);
         vec![Intent::Open(Box::new(NameForm::create(of, profile, region, proposed)))]
     }
@@ -298,8 +302,12 @@ impl Overlay for Picker {
                 }
             }
             Query::Preview { place, path } => {
-                let is_store = path.starts_with(SCHEME);
-                let Some(side) = self.sides.iter_mut().find(|s| s.place == *place && s.is_store() == is_store) else { return };
+                // One that the cursor has left is asked for again when it comes back, and must not take the place of what is under it.
+                let under = self.under().map(|entry| join(&self.side().path, &entry.name));
+                if self.side().place != *place || under.as_ref() != Some(path) {
+                    return;
+                }
+                let side = &mut self.sides[self.at];
                 match result {
                     Ok(Answer::Preview(preview)) => side.preview = Some((path.clone(), Ok(preview.clone()))),
                     Err(failure) => side.preview = Some((path.clone(), Err(failure.clone()))),

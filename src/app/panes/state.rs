@@ -56,11 +56,7 @@ pub(in crate::app) fn cluster_sign(cluster: &Cluster, link: Option<&Link>) -> (&
                     .replace("DELETE", "DELETING")
                     .replace("UPDATE", "UPDATING"),
             ),
-            _ => {
-                let fleet = cluster.fleet_status.clone().unwrap_or_else(|| status.clone());
-                let tone = if fleet == "PROTECTED" { Tone::Bad } else { Tone::Good };
-                ("●", tone, fleet)
-            }
+            _ => fleet_sign(cluster.fleet_status.as_deref().unwrap_or_default(), status),
         };
     }
     match (cluster.kind, link) {
@@ -76,4 +72,22 @@ pub(in crate::app) fn cluster_sign(cluster: &Cluster, link: Option<&Link>) -> (&
             None => ("?", Tone::Waits, "no head node".to_owned()),
         },
     }
+}
+
+/// The same of a cluster that is there: its fleet's status, or its own where that is unknown.
+fn fleet_sign(fleet: &str, status: &str) -> (&'static str, Tone, String) {
+    let (sign, tone, word) = match fleet {
+        "" | "UNKNOWN" => ("●", Tone::Good, status.trim_end_matches("_COMPLETE")),
+        "PROTECTED" => ("●", Tone::Bad, fleet),
+        "STOPPED" | "DISABLED" => ("○", Tone::Waits, fleet),
+        "STOPPING" | "STOP_REQUESTED" => ("◐", Tone::Waits, "STOPPING"),
+        "STARTING" | "START_REQUESTED" => ("◐", Tone::Works, "STARTING"),
+        _ => ("●", Tone::Good, fleet),
+    };
+    let word = match word {
+        "CREATE" => "CREATED",
+        "UPDATE" => "UPDATED",
+        word => word,
+    };
+    (sign, tone, word.to_owned())
 }

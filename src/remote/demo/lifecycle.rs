@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use super::{CREATION, Demo, files, missing};
 use crate::model::outline::{Outline, steps};
 use crate::model::{
-    Alteration, Answer, Cluster, ClusterId, ClusterKind, Configuration, Draft, Failure, FailureKind, Operation, Place, Power, Query,
-    Receipt, Remark, Severity, StackEvent, Verdict, scaling,
+    Alteration, Answer, Bootstrap, Cluster, ClusterId, ClusterKind, Configuration, Course, Draft, Failure, FailureKind, LogSource,
+    LogStart, Operation, Place, Power, Query, Receipt, Remark, Severity, StackEvent, Usual, Verdict, scaling, usual,
 };
 
 /// Seconds that a simulated operation takes.
@@ -60,6 +60,8 @@ impl Demo {
             Query::Configuration(_) => Err(missing("the simulation")),
             Query::DryRun { draft, .. } => self.tried(draft).map(Box::new).map(Answer::Verdict),
             Query::Events(cluster) => Ok(Answer::Events(Arc::new(self.happened(cluster)))),
+            Query::Usual(cluster) => Ok(Answer::Usual(self.usual(cluster))),
+            Query::Bootstrap { cluster, .. } => Ok(Answer::Bootstrap(Box::new(self.bootstrap(cluster)))),
             _ => return None,
         })
     }
@@ -180,6 +182,36 @@ impl Demo {
         events
     }
 
+    /// What such operations took before.
+    fn usual(&self, cluster: &ClusterId) -> Usual {
+        let creation = if cluster.as_str() == "sweep-dev" { CREATION * 1.05 } else { LONG * 1.05 };
+        let mut seen = Vec::new();
+        for (operation, long) in [("CREATE", creation), ("UPDATE", LONG * 0.9), ("DELETE", LONG * 1.1)] {
+            let mut events = Vec::new();
+            self.course("before", operation, (-1_000.0, long), 0.0, &mut events);
+            let course = Course::of(&events);
+            let spans = course.iter().flat_map(usual::spans);
+            seen.extend(spans.map(|(phase, seconds)| (operation.to_owned(), phase, seconds)));
+        }
+        Usual::of(seen)
+    }
+
+    /// What the head node of the second cluster writes while it is set up.
+    fn bootstrap(&self, cluster: &ClusterId) -> Bootstrap {
+        let age = (self.watch)();
+        let Some(stream) =
+            super::logs::young_streams().into_iter().find(|s| s.identifier == "chef-client" && cluster.as_str() == "sweep-dev")
+        else {
+            return Bootstrap::default();
+        };
+        let source = LogSource::Stream { cluster: cluster.clone(), group: stream.group, stream: stream.name };
+        let text = self.with_world(|world| super::logs::text(world, age, &source, None, LogStart::Beginning));
+        let now = crate::remote::now().as_millisecond();
+        let events = text.map(|(_, text)| text.lines().map(|line| (now, line.to_owned())).collect()).unwrap_or_default();
+        // Nothing is written before the machine is there.
+        if age < CREATION * 0.38 { Bootstrap::default() } else { Bootstrap::of(&[(stream.identifier, events)]) }
+    }
+
     fn course(&self, name: &str, operation: &str, (begun, long): (f64, f64), now: f64, out: &mut Vec<StackEvent>) {
         let first = out.len();
         let mut tell = |at: f64, stack: &str, resource: &str, kind: &str, physical: &str, word: &str| {
@@ -203,7 +235,11 @@ impl Demo {
         for (from, to, resource, kind) in PARTS {
             let nested = kind == "nested";
             let (stack, kind) = if nested { ("queues", "AWS::EC2::LaunchTemplate") } else { (name, kind) };
-            let physical = if kind == "AWS::CloudFormation::Stack" { "queues" } else { resource };
+            let physical = match kind {
+                "AWS::CloudFormation::Stack" => "queues",
+                "AWS::EC2::Instance" => "i-0a1b2c3d4e5f60002",
+                _ => resource,
+            };
             tell(begun + long * from / 100.0, stack, resource, kind, physical, "IN_PROGRESS");
             tell(begun + long * to / 100.0, stack, resource, kind, physical, "COMPLETE");
         }

@@ -96,9 +96,19 @@ impl Inner {
             #[cfg(feature = "aws")]
             Query::Configuration(cluster) => self.configuration(&cluster).await.map(Answer::Configuration),
             #[cfg(feature = "aws")]
-            Query::Events(cluster) => self.aws.events(&self.on_aws(&cluster)?).await.map(Answer::Events),
+            Query::Events(cluster) => self.events(cluster).await.map(Answer::Events),
+            #[cfg(feature = "aws")]
+            Query::Bootstrap { cluster, head, why } => self.bootstrap(&cluster, &head, why).await.map(Box::new).map(Answer::Bootstrap),
+            #[cfg(feature = "aws")]
+            Query::Region(source) => self.region(source).await.map(Answer::Region),
+            #[cfg(feature = "aws")]
+            Query::Usual(cluster) => self.usual(&cluster).await.map(Answer::Usual),
             #[cfg(not(feature = "aws"))]
-            Query::DryRun { .. } | Query::Configuration(_) | Query::Events(_) => Err(without_aws()),
+            Query::Usual(_) => memory::usual(&self.record).await.map(Answer::Usual),
+            #[cfg(not(feature = "aws"))]
+            Query::DryRun { .. } | Query::Configuration(_) | Query::Events(_) | Query::Bootstrap { .. } | Query::Region(_) => {
+                Err(without_aws())
+            }
             Query::Audit => Err(Failure::new(FailureKind::Unsupported, "qdeck", "the guard keeps the audit trail")),
             Query::Doctor(cluster) => last(self.doctor(cluster)).await,
             Query::Link(_) | Query::Log(..) => Err(Failure::new(FailureKind::Unsupported, "qdeck", "this question is followed, not asked")),

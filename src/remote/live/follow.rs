@@ -49,6 +49,8 @@ impl Inner {
             Query::Prices => self.follow_prices(),
             #[cfg(feature = "aws")]
             Query::Events(cluster) => self.told(cluster),
+            #[cfg(feature = "aws")]
+            query @ Query::Bootstrap { .. } => self.written(query),
             Query::Doctor(cluster) => self.doctor(cluster),
             other => self.ask(other).into_stream().boxed(),
         }

@@ -8,14 +8,17 @@ use std::time::Duration;
 use futures::future::FutureExt;
 use futures::stream::{self, BoxStream, StreamExt};
 
-use super::Inner;
+use super::{Inner, memory};
 use crate::model::{
-    Answer, Cluster, ClusterId, Configuration, Course, Draft, Failure, FailureKind, Operation, Place, Progress, Query, Receipt, Verdict,
+    Answer, Bootstrap, Cluster, ClusterId, Configuration, Course, Draft, Failure, FailureKind, Operation, Place, Progress, Query, Receipt,
+    Source, StackEvent, Usual, Verdict,
 };
 use crate::remote::pcluster::{Aim, Whose};
 
 /// A whole minute of waiting would be one of not knowing; AWS counts these calls.
 const BETWEEN: Duration = Duration::from_secs(4);
+/// A head node sends what it writes every five seconds.
+const WRITES: Duration = Duration::from_secs(6);
 
 impl Inner {
     fn whose(&self, cluster: &ClusterId) -> Result<(Cluster, Whose), Failure> {
@@ -58,6 +61,49 @@ impl Inner {
                 let before = self.text(&whose, of).await?;
                 self.pcluster.dry_scale(&whose, &queue, (min, max), before).await
             }
+        }
+    }
+
+    /// What has happened to a stack. What ended well is written down: it tells how long such things take.
+    pub(super) async fn events(&self, cluster: ClusterId) -> Result<Arc<Vec<StackEvent>>, Failure> {
+        let events = self.aws.events(&self.on_aws(&cluster)?).await?;
+        // Waited for: who follows a stack to its end may end with it.
+        self.took(cluster, events.clone()).await;
+        Ok(events)
+    }
+
+    /// Where no creation was seen yet, that of another cluster of the account is looked up: CloudFormation remembers it for some months.
+    pub(super) async fn usual(&self, cluster: &ClusterId) -> Result<Usual, Failure> {
+        let usual = memory::usual(&self.record).await?;
+        if usual.count("CREATE") > 0 {
+            return Ok(usual);
+        }
+        let is_there =
+            |other: &Cluster| other.status.as_deref().is_some_and(|status| status.ends_with("_COMPLETE")) && other.id != *cluster;
+        let Some(other) = self.directory.all_known().into_iter().filter(is_there).max_by_key(|other| other.since) else { return Ok(usual) };
+        // Nobody needs it enough to be told that it cannot be had.
+        let Ok(events) = self.aws.events(&other).await else { return Ok(usual) };
+        self.took(other.id, events).await;
+        memory::usual(&self.record).await
+    }
+
+    /// Writes down what the operations on a stack took.
+    async fn took(&self, cluster: ClusterId, events: Arc<Vec<StackEvent>>) {
+        let record = self.record.clone();
+        let written = tokio::task::spawn_blocking(move || record.saw_courses(&cluster, &Course::each(&events))).await;
+        if let Ok(Err(failure)) = written {
+            tracing::warn!(%failure, "what an operation took could not be written down");
+        }
+    }
+
+    pub(super) async fn bootstrap(&self, cluster: &ClusterId, head: &str, why: bool) -> Result<Bootstrap, Failure> {
+        self.aws.bootstrap(&self.on_aws(cluster)?, head, why).await
+    }
+
+    pub(super) async fn region(&self, source: Source) -> Result<String, Failure> {
+        match source {
+            Source::Aws { profile, region } => self.aws.region(profile.as_deref(), region.as_deref()).await,
+            Source::Fixed => Err(super::no_account()),
         }
     }
 
@@ -106,6 +152,25 @@ impl Inner {
                     Err(failure) => {
                         let over = failure.kind != FailureKind::Busy && failure.kind != FailureKind::Unreachable;
                         return Some((Err(failure), (inner, cluster, Some(told.unwrap_or(0)), over)));
+                    }
+                }
+            }
+        })
+        .boxed()
+    }
+
+    /// What a head node writes while it is set up, told again whenever it has written more.
+    pub(super) fn written(self: Arc<Self>, query: Query) -> BoxStream<'static, Result<Answer, Failure>> {
+        stream::unfold((self, None), move |(inner, last)| {
+            let query = query.clone();
+            async move {
+                loop {
+                    if last.is_some() {
+                        tokio::time::sleep(WRITES).await;
+                    }
+                    let told = inner.clone().ask(query.clone()).boxed().await;
+                    if last.as_ref() != Some(&told) {
+                        return Some((told.clone(), (inner, Some(told))));
                     }
                 }
             }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::backend::Backend;
 use crate::model::{
     Again, ClusterId, Failure, FailureKind, JobDetail, JobId, JobState, JobTable, Origin, Past, Place, Recall, Scope, Submission, Tasks,
-    Unsent,
+    Unsent, Usual,
 };
 use crate::remote::record::{Record, Taken};
 
@@ -76,6 +76,11 @@ pub(super) async fn recall(record: &Arc<Record>, backend: &Backend, cluster: Clu
 
 pub(super) async fn unsent(record: &Arc<Record>) -> Result<Vec<Unsent>, Failure> {
     blocking(record, |record| record.unsent()).await
+}
+
+/// How long operations on clusters usually take.
+pub(super) async fn usual(record: &Arc<Record>) -> Result<Usual, Failure> {
+    blocking(record, |record| record.usual()).await
 }
 
 pub(super) async fn take(record: &Arc<Record>, token: String) -> Result<Taken, Failure> {

@@ -28,6 +28,9 @@ create table if not exists trail (
   nodes text, partitions text, waiting integer, running integer, own_waiting integer, own_running integer,
   hour integer, unpriced integer,
   primary key (cluster, minute)) without rowid;
+create table if not exists courses (
+  operation text not null, began integer not null, cluster text not null, phase text not null, seconds integer not null,
+  primary key (operation, began, cluster, phase)) without rowid;
 ";
 
 /// What later versions added, one step each; the file's user_version counts the steps that it has taken.
