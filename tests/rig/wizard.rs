@@ -90,7 +90,7 @@ fn a_network_is_made_by_the_template_and_pcluster_takes_its_subnets() {
     assert!(!Path::new(&file).exists());
     term.until("CREATE_COMPLETE      NatGatewayPublic", LATER);
     term.until("pcluster would create it", LATER);
-    term.until("by the stack parallelclusternetworking-pubpriv-lab; when nothing needs it", SOON);
+    term.until("when nothing needs it: aws cloudformation delete-stack --stack-name parallelclusternetworking-pubpriv-lab", SOON);
     assert_eq!(term.wait_exit(SOON), 0);
     let stacks = aws(&rig, &program, &["cloudformation", "describe-stacks", "--stack-name", "parallelclusternetworking-pubpriv-lab"]);
     let output = |key: &str| {

@@ -82,7 +82,7 @@ fn what_cannot_be_is_refused_with_the_reason() {
     assert!(key.answer("yours").unwrap_err().contains("new:yours"));
     assert!(key.answer("new:mine").unwrap_err().contains("already") && key.answer("new:a b").is_err());
     let mut subnet = answered(&["", "", "", "1"]);
-    assert!(subnet.answer("4").unwrap_err().contains("none of them") && subnet.answer("2") == Ok(Next::On));
+    assert!(subnet.answer("6").unwrap_err().contains("none of them") && subnet.answer("2") == Ok(Next::On));
     let mut node = answered(&["", "", "", "", "", "", ""]);
     assert!(node.answer("c7g.4xlarge").unwrap_err().contains("arm64"));
     assert_eq!(node.answer("x9.huge"), Ok(Next::Machine("x9.huge".into())));
