@@ -86,7 +86,11 @@ fn pick(term: &Term, file: &str) {
 
 #[test]
 fn a_cluster_lives_in_the_application_from_its_creation_to_its_end() {
-    let Some(rig) = Rig::start(&["--no-slurm"], &[("MOTO_PC_CREATE_SECS", "12"), ("MOTO_PC_DELETE_SECS", "3")]) else { return };
+    let Some(rig) =
+        Rig::start(&["--no-slurm"], &[("MOTO_PC_CREATE_SECS", "12"), ("MOTO_PC_UPDATE_SECS", "6"), ("MOTO_PC_DELETE_SECS", "3")])
+    else {
+        return;
+    };
     let program = program(&rig);
     std::fs::write(program.path("bigger.yaml"), yaml(&rig).replace("MaxCount: 4 ", "MaxCount: 6 ")).unwrap();
     let other = yaml(&rig).replace("t3.medium", "t3.large").replace("c6i.xlarge", "c6i.large");
@@ -153,7 +157,7 @@ fn a_cluster_lives_in_the_application_from_its_creation_to_its_end() {
     term.keys("y");
     term.until("one · UPDATE_IN_PROGRESS", LATER);
     term.until("usually: one seen before", SOON);
-    term.until("of ~0:1", SOON);
+    term.until("of ~0:0", SOON);
     term.until("one · UPDATE_COMPLETE", LATER);
     close(&term, "one · UPDATE_COMPLETE");
 

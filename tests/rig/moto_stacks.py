@@ -3,7 +3,7 @@
 What moto lacks and this adds:
   * resource types that moto does not model become opaque resources, and so do those that it would run code for;
   * nested stacks answer Outputs.X, instances can come from a launch template;
-  * stacks are made and deleted in their own time (MOTO_PC_CREATE_SECS, MOTO_PC_DELETE_SECS), with an event for each resource;
+  * stacks are made and deleted in their own time (MOTO_PC_CREATE_SECS, MOTO_PC_UPDATE_SECS, MOTO_PC_DELETE_SECS), with an event for each resource;
   * a stack's reason is told.
 """
 
@@ -21,6 +21,7 @@ from moto.iam.access_control import PermissionResult
 from moto.s3.models import FakeBucket
 
 CREATE_SECS = float(os.environ.get("MOTO_PC_CREATE_SECS", "0"))
+UPDATE_SECS = float(os.environ.get("MOTO_PC_UPDATE_SECS", str(CREATE_SECS)))
 DELETE_SECS = float(os.environ.get("MOTO_PC_DELETE_SECS", "1"))
 ACCOUNT = "123456789012"
 
@@ -197,7 +198,7 @@ def update(self, template, role_arn=None, parameters=None, tags=None):
         self.status = "UPDATE_COMPLETE"
         self._add_stack_event("UPDATE_COMPLETE")
 
-    later(CREATE_SECS, done)
+    later(UPDATE_SECS, done)
 
 
 Stack.update = update
