@@ -24,8 +24,8 @@ use futures::stream::{self, BoxStream, StreamExt};
 
 use crate::config::Config;
 use crate::model::{
-    Answer, Chosen, Cluster, ClusterId, Command, Failure, FailureKind, JobDetail, Link, LogPlace, LogSource, Place, Progress, Query,
-    Receipt, Refusals, Scope, Source,
+    Answer, Cluster, ClusterId, Command, Failure, FailureKind, JobDetail, LogPlace, LogSource, Place, Progress, Query, Receipt, Refusals,
+    Scope, Source,
 };
 
 use super::Remote;
@@ -46,7 +46,7 @@ pub struct Live {
 }
 
 struct Inner {
-    directory: Directory,
+    directory: Arc<Directory>,
     here: Arc<dyn Host>,
     record: Arc<Record>,
     paths: output::Paths,
@@ -73,7 +73,7 @@ impl Live {
         let file = config.path().map(std::path::Path::to_owned);
         #[cfg(feature = "aws")]
         aws.let_tail(config.logs.live_tail == crate::config::LiveTail::Always);
-        let directory = Directory::new(config, here.clone(), Runner::default_dir());
+        let directory = Arc::new(Directory::new(config, here.clone(), Runner::default_dir()));
         let record = Arc::new(Record::at(Record::default_path()));
         Self {
             inner: Arc::new(Inner {
@@ -392,13 +392,7 @@ impl Inner {
             return demo.follow(query);
         }
         match query {
-            Query::Link(cluster) => match self.directory.backend(&cluster) {
-                Ok(backend) => backend.host().link().map(|link| Ok(Answer::Link(link))).boxed(),
-                Err(failure) => {
-                    let down = Answer::Link(Link::Down { failure, retry_in: None });
-                    stream::once(std::future::ready(Ok(down))).chain(stream::pending()).boxed()
-                }
-            },
+            Query::Link(cluster) => self.directory.link(cluster).map(|link| Ok(Answer::Link(link))).boxed(),
             Query::Log(LogSource::File { place, path }, start) => match self.host(&place) {
                 Ok(host) => host.tail(path, start).map(|event| event.map(Answer::Log)).boxed(),
                 Err(failure) => failed(failure),
@@ -454,7 +448,14 @@ impl Inner {
                 return ended(Progress::Done(Receipt::Noted));
             }
             Command::SaveLog(save) => return save::run(save, move |query| self.clone().ask(query).boxed()),
-            Command::KeepColumns(columns) => return kept(self.config.clone(), columns),
+            Command::KeepColumns(columns) => return kept(self.config.clone(), move |file| Config::keep_columns(file, &columns)),
+            Command::KeepWay { cluster, way } => {
+                return kept(self.config.clone(), move |file| {
+                    let written = Config::keep_way(file, &cluster, &self.directory.called(&cluster), way)?;
+                    self.directory.go(cluster, way);
+                    Ok(written)
+                });
+            }
             Command::Forget { cluster, token } => return self.forgotten(cluster, token),
             #[cfg(feature = "aws")]
             Command::MakeKey(key) => {
@@ -509,7 +510,9 @@ impl Inner {
             Command::Save { .. } | Command::SaveLog(_) | Command::KeepColumns(_) | Command::Forget { .. } => {
                 ended(Progress::Done(Receipt::Noted))
             }
-            Command::LetTail(_) | Command::MakeKey(_) | Command::Operate { .. } => ended(Progress::Done(Receipt::Noted)),
+            Command::LetTail(_) | Command::MakeKey(_) | Command::Operate { .. } | Command::KeepWay { .. } => {
+                ended(Progress::Done(Receipt::Noted))
+            }
         }
     }
 }
@@ -601,9 +604,12 @@ fn changed(asked: usize, work: impl Future<Output = Result<Refusals, Failure>> +
     .boxed()
 }
 
-fn kept(file: Option<PathBuf>, columns: Vec<Chosen>) -> BoxStream<'static, Progress> {
+fn kept<W>(file: Option<PathBuf>, write: W) -> BoxStream<'static, Progress>
+where
+    W: FnOnce(&std::path::Path) -> Result<PathBuf, Failure> + Send + 'static,
+{
     let work = move || match file {
-        Some(file) => Config::keep_columns(&file, &columns),
+        Some(file) => write(&file),
         None => Err(Failure::new(FailureKind::NotFound, "qdeck", "there is no home folder to keep a configuration in")),
     };
     let done = async move {

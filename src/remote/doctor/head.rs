@@ -5,8 +5,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::{FutureExt, StreamExt};
+
 use super::{Check, Outcome, failed, skew};
-use crate::model::{Failure, Finding, SchedulerKind};
+use crate::model::{Failure, FailureKind, Finding, Link, SchedulerKind};
 use crate::remote::host::Host;
 
 const LIMIT: Duration = Duration::from_secs(9);
@@ -20,28 +22,41 @@ const SCRIPT: &str = "t() { if command -v timeout >/dev/null; then timeout 4 \"$
     echo '== quota'; command -v quota >/dev/null && t quota -q 2>/dev/null\n\
     echo '== end'\n";
 
-/// The checks of a head node whose scheduler is found by `scheduler`; `None` there is a machine without one.
+/// The checks of a head node whose scheduler is found by `scheduler`; `None` there is a machine without one. Where the network leads
+/// nowhere, `otherwise` is looked at.
 pub(in crate::remote) fn checks(
     host: Arc<dyn Host>,
     scheduler: impl Future<Output = Result<Option<SchedulerKind>, Failure>> + Send + 'static,
     is_parallel_cluster: bool,
+    otherwise: Vec<Check>,
 ) -> Vec<Check> {
     let head = Check::new("head node", async move {
         let begun = Instant::now();
-        match host.sh(SCRIPT.to_owned(), LIMIT).await {
+        // ssh's own patience is longer than a check's.
+        let said = tokio::time::timeout(LIMIT, host.sh(SCRIPT.to_owned(), LIMIT)).await;
+        match said.unwrap_or_else(|_| Err(late())) {
             Ok(said) => {
                 // Whoever had to connect first does not know how old the date is.
                 let took = i64::try_from(begun.elapsed().as_secs()).unwrap_or(0);
                 let now = crate::remote::now().as_second();
                 let text = String::from_utf8_lossy(&said.stdout).into_owned();
-                let findings = read(&text, now, took, is_parallel_cluster);
+                let is_shared = matches!(host.link().next().now_or_never(), Some(Some(Link::Up { is_shared: true, .. })));
+                let findings = read(&text, (now, took), is_parallel_cluster, is_shared);
                 let ask = Check::new("scheduler", async move { found(scheduler.await) });
-                Outcome { findings, then: vec![ask] }
+                Outcome { findings, then: vec![ask], ..Outcome::default() }
+            }
+            Err(failure) if matches!(failure.kind, FailureKind::Unreachable | FailureKind::TimedOut) => {
+                Outcome { findings: vec![failed("head node", &failure)], then: otherwise, ..Outcome::default() }
             }
             Err(failure) => failed("head node", &failure).into(),
         }
     });
     vec![head]
+}
+
+fn late() -> Failure {
+    Failure::new(FailureKind::TimedOut, "the head node", format!("no answer in {} s", LIMIT.as_secs()))
+        .hint("Is there a network, a VPN, a proxy? Is port 22 open to us? The other lines say what could be reached.")
 }
 
 fn found(kind: Result<Option<SchedulerKind>, Failure>) -> Finding {
@@ -52,12 +67,13 @@ fn found(kind: Result<Option<SchedulerKind>, Failure>) -> Finding {
     }
 }
 
-fn read(text: &str, now: i64, took: i64, is_parallel_cluster: bool) -> Vec<Finding> {
+fn read(text: &str, (now, took): (i64, i64), is_parallel_cluster: bool, is_shared: bool) -> Vec<Finding> {
     let section = |name: &str| -> Vec<&str> {
         let lines = text.lines().skip_while(|line| line.strip_prefix("== ") != Some(name)).skip(1);
         lines.take_while(|line| !line.starts_with("== ")).filter(|line| !line.trim().is_empty()).collect()
     };
-    let mut all = vec![Finding::ok("head node", "reached, and its shell answers")];
+    let how = if is_shared { "reached over your own open ssh session, and its shell answers" } else { "reached, and its shell answers" };
+    let mut all = vec![Finding::ok("head node", how)];
     match section("date").first().and_then(|line| line.trim().parse::<i64>().ok()) {
         Some(there) if (there - now).abs() <= took => all.push(skew("the head node", 0)),
         Some(there) => all.push(skew("the head node", there - now)),
@@ -145,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_head_node_is_read_line_by_line() {
-        let all = read(TOLD, 1_700_000_002, 0, true);
+        let all = read(TOLD, (1_700_000_002, 0), true, false);
         let states: Vec<_> = all.iter().map(|f| (f.check.as_str(), f.state)).collect();
         assert_eq!(
             states,
@@ -154,10 +170,10 @@ mod tests {
         assert_eq!(all[4].what, "/fsx (lustre) is 95 % full");
         let down =
             TOLD.replace("is UP", "is DOWN").replace("2211\n", "").replace("95%", "90%").replace("== quota\n", "== quota\nover /home\n");
-        let all = read(&down, 1_700_000_999, 0, true);
+        let all = read(&down, (1_700_000_999, 0), true, false);
         assert_eq!(all.iter().map(|f| f.state).collect::<Vec<_>>(), [Ok, NotOk, NotOk, NotOk, Ok, NotOk]);
         assert_eq!(all[4].what, "3 file systems; the fullest is /fsx with 90 %");
-        let none = read("== date\n== ping\n== clustermgtd\n== disk\n== end\n", 0, 0, true);
+        let none = read("== date\n== ping\n== clustermgtd\n== disk\n== end\n", (0, 0), true, true);
         assert_eq!(none.iter().map(|f| f.state).collect::<Vec<_>>(), [Ok, Unknown, Unknown, Unknown]);
     }
 }

@@ -24,6 +24,8 @@ use super::files::Slot;
 const SHELLS: usize = 3;
 /// With the shells and the one for files, eight.
 const STREAMS: usize = 4;
+/// In a session of the user's own, which needs room for its owner: with the one for files, five.
+const SHARED: (usize, usize) = (2, 2);
 const OPENING: Duration = Duration::from_secs(15);
 
 /// An established session.
@@ -33,11 +35,14 @@ pub(super) struct Live {
     pub(super) socket: PathBuf,
     /// Whether a program on the other side of the socket can be given a terminal of ours.
     pub(super) reads_terminals: bool,
+    /// Whether it is the user's own.
+    is_shared: bool,
     /// The one channel for files.
     pub(super) files: Slot,
     shells: Arc<Semaphore>,
     streams: Arc<Semaphore>,
     idle: Mutex<Vec<Shell>>,
+    most_shells: usize,
     spare: Mutex<Option<(Channel, OwnedSemaphorePermit)>>,
 }
 
@@ -47,17 +52,25 @@ struct Shell {
 }
 
 impl Live {
-    pub(super) fn over(socket: &Path, reads_terminals: bool) -> Self {
+    pub(super) fn over(socket: &Path, reads_terminals: bool, is_shared: bool) -> Self {
+        let (most_shells, streams) = if is_shared { SHARED } else { (SHELLS, STREAMS) };
         Self {
             session: Arc::new(Session::resume_mux(socket.into(), None)),
             socket: socket.to_owned(),
             reads_terminals,
+            is_shared,
             files: Slot::default(),
-            shells: Arc::new(Semaphore::new(SHELLS)),
-            streams: Arc::new(Semaphore::new(STREAMS)),
+            shells: Arc::new(Semaphore::new(most_shells)),
+            streams: Arc::new(Semaphore::new(streams)),
+            most_shells,
             idle: Mutex::default(),
             spare: Mutex::default(),
         }
+    }
+
+    /// Whether it is the user's own session, whose end is not ours to know of.
+    pub(super) fn is_shared(&self) -> bool {
+        self.is_shared
     }
 
     /// A place for one more stream, waited for where all are taken.
@@ -142,7 +155,7 @@ impl Live {
                 Ok(Channel { stdin, stdout, stderr, guard }) => {
                     return Ok((Shell { probe: Probe::over(stdin, stdout, stderr), _guard: guard }, permit));
                 }
-                Err(error) if is_refused(&error) && self.shells.available_permits() < SHELLS - 1 => {
+                Err(error) if is_refused(&error) && self.shells.available_permits() < self.most_shells - 1 => {
                     permit.forget();
                 }
                 Err(error) => return Err(error),
@@ -185,7 +198,10 @@ pub(super) async fn sh(connection: &Arc<Connection>, script: &str, limit: Durati
             let lost = connection.lost(&live).await;
             Err(lost.unwrap_or_else(|| ProbeError::Ended(said).failure(place())))
         }
-        Err(error) => Err(error.failure(place())),
+        Err(error) => {
+            connection.doubt(&live);
+            Err(error.failure(place()))
+        }
     }
 }
 
@@ -217,6 +233,7 @@ impl Drop for Running<'_> {
 /// Why a channel could not be opened.
 pub(super) async fn unopened(connection: &Connection, live: &Arc<Live>, error: &openssh::Error) -> Failure {
     let place = connection.to.place();
+    connection.doubt(live);
     if is_refused(error) {
         return Failure::new(FailureKind::Busy, place, "the server refuses another channel on this session")
             .hint("raise MaxSessions in its sshd_config (default 10), or close a log");

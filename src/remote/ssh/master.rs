@@ -54,7 +54,7 @@ impl Folder {
         Err(error)
     }
 
-    fn socket(&self, attempt: u32) -> PathBuf {
+    pub(super) fn socket(&self, attempt: u32) -> PathBuf {
         self.0.join(format!("m{}", attempt % 1_000_000))
     }
 }
