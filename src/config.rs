@@ -438,8 +438,10 @@ fn misspelt(said: &str) -> String {
             known => format!("There is no such setting; the nearest is `{known}`. config.example.yaml shows all."),
         };
     }
-    let words = quoted("unknown variant").unwrap_or_default();
-    let near = words.split_first().and_then(|(word, all)| all.iter().min_by_key(|known| distance(word, known)));
+    let word = quoted("unknown variant").and_then(|words| words.into_iter().next());
+    let known = said.lines().next().and_then(|line| line.split_once(", expected ")).map_or("", |(_, known)| known);
+    let known = known.trim_start_matches("one of ").split(", ").map(|known| known.trim_matches(['`', '\'', '"']));
+    let near = word.and_then(|word| known.filter(|known| !known.is_empty()).min_by_key(|known| distance(&word, known)));
     near.map_or_else(
         || "config.example.yaml shows every setting.".to_owned(),
         |near| format!("The nearest is `{near}`. config.example.yaml shows every setting."),

@@ -29,6 +29,7 @@ mod news;
 mod oneshot;
 mod past;
 mod pbs;
+mod private;
 mod program;
 mod rig;
 mod shared;

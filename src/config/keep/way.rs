@@ -62,9 +62,6 @@ fn with_way(text: &str, name: &str, (word, value): (&str, &str)) -> String {
             }
         };
     }
-    if !written.is_empty() {
-        return put(at.start, at.end, &format!("{{{cluster}: {{{word}: {value}}}}}"));
-    }
     let block: Vec<usize> = (clusters + 1..lines.len()).take_while(|n| indent(lines.text(*n)) != Some(0)).collect();
     let depth = block.iter().find_map(|n| indent(lines.text(*n))).unwrap_or(2);
     let is_it = |n: &usize| key(lines.text(*n)).is_some_and(|(at, key)| at == depth && key.trim_matches(['"', '\'']) == name);
@@ -89,10 +86,10 @@ fn with_way(text: &str, name: &str, (word, value): (&str, &str)) -> String {
     }
 }
 
-/// An entry in braces, or an empty one, with its way set.
+/// An entry in braces with its way set; what is no such thing stays as it is.
 fn within(entry: &str, word: &str, value: &str) -> String {
     if !entry.starts_with('{') {
-        return format!("{{{word}: {value}}}");
+        return entry.to_owned();
     }
     for old in ["jump", "via"] {
         if let Member::There(at) = member(entry, old) {
@@ -132,13 +129,10 @@ mod tests {
     #[case::direct("clusters:\n  \"prod\":\n    via: direct\n", "clusters:\n  \"prod\":\n    WAY\n")]
     #[case::one_line_entry("clusters:\n  prod: {user: x} # me\n", "clusters:\n  prod: {WAY, user: x} # me\n")]
     #[case::one_line_way("clusters:\n  prod: {user: x, jump: 'a', key: k}\n", "clusters:\n  prod: {user: x, WAY, key: k}\n")]
-    #[case::empty_entry("clusters:\n  prod:\n  old: {user: x}\n", "clusters:\n  prod:\n    WAY\n  old: {user: x}\n")]
-    #[case::null_entry("clusters:\n  prod: ~\n", "clusters:\n  prod: {WAY}\n")]
     #[case::braces("clusters: {old: {user: x}, prod: {user: y}} # few\n", "clusters: {old: {user: x}, prod: {WAY, user: y}} # few\n")]
     #[case::braces_over_lines("clusters: {old: {user: x},\n  prod: {via: direct}}\n", "clusters: {old: {user: x},\n  prod: {WAY}}\n")]
     #[case::braces_without("clusters: {old: {user: x}}\n", "clusters: {prod: {WAY}, old: {user: x}}\n")]
     #[case::braces_empty("clusters: {}\n", "clusters: {prod: {WAY}}\n")]
-    #[case::null("clusters: ~ # none\n", "clusters: {prod: {WAY}} # none\n")]
     #[case::by_its_whole_name("clusters:\n  p/r/prod:\n    user: x\n", "clusters:\n  p/r/prod:\n    WAY\n    user: x\n")]
     fn only_the_way_changes(#[case] old: &str, #[case] new: &str) {
         let dir = tempfile::tempdir().unwrap();

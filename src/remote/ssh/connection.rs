@@ -27,6 +27,8 @@ const FORGOTTEN: Duration = Duration::from_secs(60);
 const GOOD: Duration = Duration::from_secs(10);
 /// A session of the user's own that ended sooner may end as soon again.
 const BRIEF: Duration = Duration::from_secs(1);
+/// Whoever waits longer for an answer over the user's own session wonders whether it still lives.
+const SLOW: Duration = Duration::from_secs(10);
 
 /// What there is to work with.
 #[derive(Clone)]
@@ -130,6 +132,14 @@ impl Connection {
         if live.is_shared() {
             self.doubts.notify_one();
         }
+    }
+
+    /// Waits until a session of the user's own that leaves somebody waiting is given up: nobody but us looks whether it still lives.
+    pub(super) async fn given_up(&self, live: &Arc<Live>) {
+        sleep(SLOW).await;
+        self.doubt(live);
+        let is_over = |phase: &Phase| !matches!(phase, Phase::Up(now) if Arc::ptr_eq(now, live));
+        let _ = self.phase.subscribe().wait_for(is_over).await;
     }
 
     /// The link from now on; says nothing as long as nobody has needed the connection.
