@@ -491,6 +491,17 @@ mod aws {
             said.contains("machine in between") && said.contains("`via: ssm` goes through it") && !said.contains("`jump: login` goes"),
             "{said}"
         );
+        // A head node that swallows all that is sent is found out before ssh gives it up.
+        way.configure(&config);
+        let ssh = fs::read_to_string(way.program.path("ssh_config")).unwrap();
+        let slow = format!("Host 127.0.10.14\n  HostName 127.0.0.1\n  Port {}\n{ssh}", rig.var("RIG_SLOW_PORT"));
+        fs::write(way.program.path("ssh_config"), slow).unwrap();
+        fs::write(rig.var("RIG_SLOW_CTL"), "mode=blackhole").unwrap();
+        std::thread::sleep(Duration::from_millis(200));
+        let out = way.run(&["doctor", "demo"]);
+        let said = String::from_utf8_lossy(&out.stdout).into_owned();
+        assert!(said.contains("head node: no answer in 9 s") && said.contains("`via: ssm` goes through it"), "{said}");
+        fs::write(way.program.path("ssh_config"), ssh).unwrap();
         // Where nothing would go, nothing is offered, and it is said why.
         agent(&rig, "");
         way.configure(&config);
