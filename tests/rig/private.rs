@@ -3,7 +3,6 @@
 
 use std::cell::Cell;
 use std::fs;
-use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
@@ -305,6 +304,8 @@ fn a_session_of_the_user_s_that_is_full_or_dead_is_not_waited_for() {
 
 #[cfg(feature = "aws")]
 mod aws {
+    use std::path::Path;
+
     use serde_json::{Value, json};
 
     use super::*;

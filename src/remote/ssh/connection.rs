@@ -43,7 +43,7 @@ enum Phase {
 
 /// What holds the connection.
 enum Held {
-    Ours(Master),
+    Ours(Box<Master>),
     Users(Shared),
 }
 
@@ -272,7 +272,7 @@ impl Connection {
         if let Some(shared) = Shared::find(&self.to, folder.socket(attempt), shunned, &self.doubts).await {
             return Ok(Held::Users(shared));
         }
-        Master::start(&self.to, folder, attempt, &self.questions).await.map(Held::Ours)
+        Master::start(&self.to, folder, attempt, &self.questions).await.map(Box::new).map(Held::Ours)
     }
 
     /// Waits until another attempt is due. True if the user asked for it.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use openssh::Session;
-use rustix::process::{Pid, getsid};
+use rustix::process::{Pid, geteuid, getsid};
 use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
 use tokio::process::Command;
@@ -122,9 +122,11 @@ fn number(said: &str) -> Option<i32> {
     rest.split(')').next()?.parse().ok()
 }
 
+/// A socket of ours: whatever else lies at the place is somebody's trap.
 fn mark(path: &Path) -> Option<Mark> {
     let known = std::fs::metadata(path).ok()?;
-    known.file_type().is_socket().then(|| Mark(known.dev(), known.ino()))
+    let is_ours = known.file_type().is_socket() && known.uid() == geteuid().as_raw();
+    is_ours.then(|| Mark(known.dev(), known.ino()))
 }
 
 #[cfg(test)]

@@ -49,7 +49,7 @@ impl Through {
                 words.extend(to.user.iter().flat_map(|user| ["-l".to_owned(), user.clone()]));
                 words.extend(to.key.iter().flat_map(|key| ["-i".into(), path(key), "-o".into(), "IdentitiesOnly=yes".into()]));
                 words.extend(["-o".to_owned(), "ConnectTimeout=10".to_owned()]);
-                format!("ProxyCommand={} -W '[%h]:%p' -- {}", plain(&words), plain(&[address.clone()]))
+                format!("ProxyCommand={} -W '[%h]:%p' -- {}", plain(&words), plain(std::slice::from_ref(address)))
             }
             Self::SessionManager { instance, region, profile } => {
                 let mut words: Vec<String> = ["aws", "ssm", "start-session", "--target"].map(str::to_owned).into();

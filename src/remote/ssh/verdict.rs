@@ -58,7 +58,11 @@ pub(super) fn failure(to: &Destination, stderr: &str, code: Option<i32>) -> Fail
         return fail(FailureKind::Unreachable, line, format!("check the name; clusters: {{{}: {{ssh: …}}}} overrides it", to.name));
     }
     if let Some(line) = lines.iter().find(|line| line.contains("Connection refused")) {
-        return fail(FailureKind::Unreachable, line, "no ssh server listens there yet; a head node that boots needs a minute".to_owned());
+        let hint = format!(
+            "no ssh server listens there yet; a head node that boots needs a minute. `qdeck doctor {}` looks for another way",
+            to.name
+        );
+        return fail(FailureKind::Unreachable, line, hint);
     }
     if let Some(line) = lines.iter().find(|line| line.contains("timed out") || line.contains("not responding")) {
         return fail(FailureKind::TimedOut, line, timeout_hint(to));
