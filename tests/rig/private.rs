@@ -137,7 +137,7 @@ fn a_host_is_reached_over_a_machine_that_ssh_knows() {
     let Some(rig) = Rig::start(&["--no-aws", "--private"], &[]) else { return };
     let host = |jump: &str| format!("hosts: [{{name: inner, ssh: {}@127.0.10.14{jump}}}]\n", rig.var("RIG_USER"));
     let way = Way::new(&rig, &host(""));
-    // The head node's key stands nowhere but in the agent of nobody: ssh_config names it for the bastion, so it is named here too.
+    // For `hosts:` ssh_config says which key is offered, at the bastion and behind it.
     let ssh = fs::read_to_string(way.program.path("ssh_config")).unwrap();
     fs::write(way.program.path("ssh_config"), format!("Host 127.0.10.14\n  IdentityFile {}\n{ssh}", way.key())).unwrap();
     let said = way.fail(&["--cluster", "inner", "jobs"]);
@@ -251,8 +251,16 @@ fn the_user_s_own_open_session_is_used_and_left_as_it_was() {
     assert_eq!(logins(&rig), seen);
     rig.run(&format!("scancel {id}"));
     drop(term);
-    // Not wished.
+    // As somebody else: its path does not tell users apart, and what answers there is not who was meant.
     own.begin();
+    let ssh = fs::read_to_string(own.program.path("ssh_config")).unwrap();
+    fs::write(own.program.path("ssh_config"), ssh.replace("cm-%r@", "cm-ec2-user@")).unwrap();
+    let config = fs::read_to_string(own.program.path("config.yaml")).unwrap();
+    fs::write(own.program.path("config.yaml"), config.replace("ssh: rig}", "ssh: rig-alice}")).unwrap();
+    let seen = logins(&rig);
+    own.program.say(&["jobs"]);
+    assert_eq!(logins(&rig), seen + 1, "as alice");
+    // Not wished.
     own.configure(", reuse: false");
     let seen = logins(&rig);
     own.program.say(&["jobs"]);

@@ -82,7 +82,9 @@ impl Inner {
         if id != ClusterId::local() {
             match self.directory.way(&id) {
                 Ok(to) => {
-                    findings.extend(to.through.as_ref().map(|through| Finding::ok("way", format!("ssh goes {}", through.words()))));
+                    findings.extend(
+                        to.through.as_ref().map(|through| Finding::ok("way", format!("ssh goes {} to {}", through.words(), to.ssh))),
+                    );
                     then.extend(doctor::of_way(&self.here, &to));
                 }
                 Err(failure) => {

@@ -52,7 +52,8 @@ impl Shared {
         if !to.reuse {
             return None;
         }
-        let behind = control_path(&said(to, &["-G"]).await?.0)?;
+        let settings = said(to, &["-G"]).await?.0;
+        let behind = control_path(&settings)?;
         let mark = mark(&behind).filter(|mark| shunned != Some(*mark))?;
         let process = number(&said(to, &["-O", "check"]).await?.1)?;
         let _ = std::fs::remove_file(&socket);
@@ -65,7 +66,9 @@ impl Shared {
             socket,
             doubts: Arc::clone(doubts),
         };
-        if found.answers().await { Some(found) } else { None }
+        // A path that does not name the user leads to whoever logged in first.
+        let user = found.heard("id -un").await?;
+        if is_same(&user, setting(&settings, "user")?) { Some(found) } else { None }
     }
 
     /// Waits until it is of no use any more and tells why. True: it may well be there, but it does not answer or has no room for us.
@@ -76,7 +79,7 @@ impl Shared {
                 read = self.watch.read(&mut bytes) => if matches!(read, Ok(0) | Err(_)) { break },
                 // Told to take nobody new, it stays for those whom it has.
                 () = sleep(LOOKING) => if mark(&self.behind) != Some(self.mark) { break },
-                () = self.doubts.notified() => if !self.answers().await {
+                () = self.doubts.notified() => if self.heard("exit 0").await.is_none() {
                     let what = "your own ssh session has no room for another channel, or does not answer";
                     return (Failure::new(FailureKind::Busy, to.place(), what), true);
                 },
@@ -85,14 +88,14 @@ impl Shared {
         (Failure::new(FailureKind::Unreachable, to.place(), "your own ssh session has ended"), false)
     }
 
-    /// Whether a command comes back from the other end.
-    async fn answers(&self) -> bool {
+    /// What a command prints at the other end; `None` where nothing comes back.
+    async fn heard(&self, command: &str) -> Option<String> {
         let session = Session::resume_mux(self.socket.clone().into_boxed_path(), None);
-        let mut command = session.raw_command("exit 0");
-        let status = command.stdin(openssh::Stdio::null()).stdout(openssh::Stdio::null()).stderr(openssh::Stdio::null()).status();
-        let answer = timeout(ANSWERING, status).await;
+        let mut command = session.raw_command(command);
+        let answer = timeout(ANSWERING, command.stdin(openssh::Stdio::null()).stderr(openssh::Stdio::null()).output()).await;
         tracing::debug!(socket = %self.behind.display(), ?answer, "the user's own session");
-        matches!(answer, Ok(Ok(status)) if status.success())
+        let output = answer.ok()?.ok().filter(|output| output.status.success())?;
+        Some(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 }
 
@@ -110,10 +113,21 @@ async fn said(to: &Destination, what: &[&str]) -> Option<(String, String)> {
     Some((String::from_utf8_lossy(&output.stdout).into_owned(), String::from_utf8_lossy(&output.stderr).into_owned()))
 }
 
-/// Where its control socket would be, by what `ssh -G` prints: tokens are filled in there.
+/// A setting in what `ssh -G` prints: tokens are filled in there.
+fn setting<'a>(settings: &'a str, name: &str) -> Option<&'a str> {
+    settings.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')).map(str::trim)
+}
+
+/// Where its control socket would be.
 fn control_path(settings: &str) -> Option<PathBuf> {
-    let path = settings.lines().find_map(|line| line.strip_prefix("controlpath "))?.trim();
-    Some(PathBuf::from(path)).filter(|path| path.is_absolute())
+    setting(settings, "controlpath").map(PathBuf::from).filter(|path| path.is_absolute())
+}
+
+/// Whether `id` tells of the user that ssh would log in as. Login files may print before it, and directories put their own name beside it.
+fn is_same(told: &str, user: &str) -> bool {
+    let bare = |name: &str| name.rsplit('\\').next().and_then(|name| name.split('@').next()).map(str::to_lowercase);
+    let last = told.lines().map(str::trim).rfind(|line| !line.is_empty());
+    last.and_then(bare) == bare(user)
 }
 
 /// The number in `Master running (pid=1234)`.
@@ -137,6 +151,11 @@ mod tests {
     fn ssh_s_own_words_tell_of_the_session() {
         assert_eq!(control_path("user me\ncontrolpath /h/.ssh/cm me@x:22\ncontrolpersist no\n"), Some("/h/.ssh/cm me@x:22".into()));
         assert_eq!([control_path("controlpath none\n"), control_path("user me\n")], [None, None]);
+        assert_eq!([setting("userx a\nuser me\n", "user"), setting("", "user")], [Some("me"), None]);
+        assert_eq!(
+            [is_same("Welcome!\nme\n", "me"), is_same("CORP\\Me\n", "me@corp"), is_same("you\n", "me"), is_same("", "me")],
+            [true, true, false, false]
+        );
         assert_eq!([number("Master running (pid=4711)\r\n"), number("Control socket connect(x): No such file")], [Some(4711), None]);
     }
 }
