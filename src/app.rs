@@ -237,7 +237,7 @@ impl App {
                 intents.extend(self.tell_overlays(&query, &result));
             }
             (Query::Folder { .. } | Query::Preview { .. } | Query::Again { .. } | Query::Shell { .. } | Query::History { .. }, _)
-            | (Query::Mounts(_), _) => {
+            | (Query::Mounts(_) | Query::Doctor(_), _) => {
                 intents.extend(self.tell_overlays(&query, &result));
             }
             (Query::Link(cluster), Ok(Answer::Link(link))) => intents.extend(self.asked_by_ssh(cluster, link)),

@@ -1,6 +1,7 @@
 //! The configuration file: every key optional, an unknown key is an error that names file, line and the nearest known key.
 
 mod keep;
+mod way;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,10 +9,12 @@ use std::path::{Path, PathBuf};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
-use crate::model::{Chosen, Column, Failure, FailureKind, Order, SchedulerKind};
+use crate::model::{Chosen, ClusterId, Column, Failure, FailureKind, Order, SchedulerKind};
 use crate::protocol::KeyMap;
 use crate::protocol::keymap::distance;
 use crate::ui::Theme;
+
+pub use way::{Passage, Via, instance_in};
 
 /// The whole file.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -54,6 +57,10 @@ pub struct Aws {
     pub profiles: Vec<String>,
     /// Regions; none means each profile's own.
     pub regions: Vec<String>,
+    /// A machine to go through to every head node found there, unless `clusters:` says otherwise.
+    pub jump: Option<String>,
+    /// Another way than the network's own to all of them.
+    pub via: Option<Via>,
 }
 
 /// One of `hosts:`
@@ -67,6 +74,12 @@ pub struct HostEntry {
     /// Its batch system, where the automatic answer is not wanted.
     #[serde(default)]
     pub scheduler: Option<Scheduler>,
+    /// A machine to go through, as one would type after `ssh -J`.
+    #[serde(default)]
+    pub jump: Option<String>,
+    /// Another way than the network's own.
+    #[serde(default)]
+    pub via: Option<Via>,
     /// Whether nothing there may be changed.
     #[serde(default)]
     pub read_only: bool,
@@ -104,7 +117,7 @@ pub struct ClusterEntry {
     pub user: Option<String>,
     /// Private key file.
     pub key: Option<PathBuf>,
-    /// A machine to go through, as one would type after `ssh -J`.
+    /// A machine to go through, as one would type after `ssh -J`; `login` is a login node of the cluster.
     pub jump: Option<String>,
     /// Another way than the network's own.
     pub via: Option<Via>,
@@ -112,20 +125,20 @@ pub struct ClusterEntry {
     pub read_only: bool,
 }
 
-/// A way to a head node that has no address one could reach.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Via {
-    /// The Session Manager of AWS, by its command line.
-    Ssm,
-}
-
 /// `ssh:`
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Ssh {
     /// An ssh_config to use instead of the user's own.
     pub config_file: Option<PathBuf>,
+    /// Whether a session that the user's own ssh holds open is used instead of one of ours.
+    pub reuse: bool,
+}
+
+impl Default for Ssh {
+    fn default() -> Self {
+        Self { config_file: None, reuse: true }
+    }
 }
 
 /// `pcluster:`
@@ -271,7 +284,9 @@ pub enum LiveTail {
 }
 
 /// Every key of every section, for the nearest known one to a misspelt key.
-const KEYS: [&str; 40] = [
+const KEYS: [&str; 42] = [
+    "reuse",
+    "direct",
     "pcluster",
     "program",
     "via",
@@ -355,10 +370,7 @@ impl Config {
         } else {
             serde_yaml::from_str(text).map_err(|error| {
                 let said = error.to_string();
-                let hint = unknown(&said).map_or_else(
-                    || "config.example.yaml shows every setting.".to_owned(),
-                    |key| format!("There is no such setting; the nearest is `{}`. config.example.yaml shows all.", nearest(&key)),
-                );
+                let hint = misspelt(&said);
                 let place = error.location().map_or_else(|| name.to_owned(), |at| format!("{name}:{}:{}", at.line(), at.column()));
                 Failure::new(FailureKind::Garbled, place, said.lines().next().unwrap_or("not readable")).hint(hint)
             })?
@@ -376,6 +388,7 @@ impl Config {
                 return Err(wrong(format!("refresh: {key}: {seconds} is out of range"), hint));
             }
         }
+        config.check_ways().map_err(|(what, hint)| wrong(what, hint))?;
         if config.notify.command.first().is_some_and(String::is_empty) {
             return Err(wrong("notify: command: the program has no name".into(), "Write a list: [notify-send, \"{text}\"]."));
         }
@@ -400,6 +413,12 @@ impl Config {
         Ok(config)
     }
 
+    /// The entry of a cluster, by its whole name or its name alone, with the name that it stands under.
+    pub fn entry(&self, id: &ClusterId) -> Option<(&str, &ClusterEntry)> {
+        let found = self.clusters.get_key_value(id.as_str()).or_else(|| self.clusters.get_key_value(id.name()));
+        found.map(|(name, entry)| (name.as_str(), entry))
+    }
+
     /// The colours to use: NO_COLOR in the environment wins over the file.
     pub fn theme(&self, no_color: bool) -> Theme {
         let named = self.theme.as_deref().and_then(|name| Theme::ALL.iter().find(|(known, _)| *known == name));
@@ -407,11 +426,26 @@ impl Config {
     }
 }
 
-/// The key that the reader's message calls unknown.
-fn unknown(said: &str) -> Option<String> {
-    let rest = &said[said.find("unknown field")?..];
-    let quoted = rest.split(['`', '\'', '"']).nth(1)?;
-    Some(quoted.to_owned())
+/// What to say of the key or the word that the reader's message calls unknown.
+fn misspelt(said: &str) -> String {
+    let quoted = |what: &str| -> Option<Vec<String>> {
+        let rest = &said[said.find(what)?..];
+        Some(rest.lines().next()?.split(['`', '\'', '"']).skip(1).step_by(2).map(str::to_owned).collect())
+    };
+    if let Some(key) = quoted("unknown field").and_then(|words| words.into_iter().next()) {
+        return match nearest(&key) {
+            known if known == key => format!("`{key}` does not belong there. config.example.yaml shows where each setting stands."),
+            known => format!("There is no such setting; the nearest is `{known}`. config.example.yaml shows all."),
+        };
+    }
+    let word = quoted("unknown variant").and_then(|words| words.into_iter().next());
+    let known = said.lines().next().and_then(|line| line.split_once(", expected ")).map_or("", |(_, known)| known);
+    let known = known.trim_start_matches("one of ").split(", ").map(|known| known.trim_matches(['`', '\'', '"']));
+    let near = word.and_then(|word| known.filter(|known| !known.is_empty()).min_by_key(|known| distance(&word, known)));
+    near.map_or_else(
+        || "config.example.yaml shows every setting.".to_owned(),
+        |near| format!("The nearest is `{near}`. config.example.yaml shows every setting."),
+    )
 }
 
 fn nearest(key: &str) -> &'static str {

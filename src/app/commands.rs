@@ -97,6 +97,13 @@ impl App {
             (Receipt::Noted, Command::Forget { .. }) => {
                 vec![Intent::Note(Notice::plain("Given up.")), Intent::Effect(Effect::Refresh(Query::Outbox))]
             }
+            (Receipt::Saved(path), Command::KeepWay { cluster, way }) => {
+                let told = Notice::good(format!("{}: {way}, written into {}.", cluster.name(), path.display()));
+                // What waits for its next turn after a failure goes the new way at once.
+                let of = |query: &Query| query.cluster().is_none_or(|asked| *asked == cluster);
+                let wanted = self.wants().into_iter().map(|(query, _)| query).filter(of);
+                std::iter::once(Intent::Note(told)).chain(wanted.map(|query| Intent::Effect(Effect::Refresh(query)))).collect()
+            }
             (Receipt::Saved(path), _) => vec![Intent::Note(Notice::good(format!("Saved in {}.", path.display())))],
             (Receipt::Changed { refused, .. }, Command::Change { cluster, change, jobs }) => {
                 let names: Vec<&str> = jobs.iter().map(JobId::as_str).collect();

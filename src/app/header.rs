@@ -90,13 +90,15 @@ impl App {
             Link::Comparing => ("◐ comparing the host key".to_owned(), Tone::Works),
             Link::Asking(_) => ("? asks".to_owned(), Tone::Waits),
             // Rounded, because a figure that trembles draws the eye and costs bytes on the slow links it speaks of.
-            Link::Up { rtt } => (rtt.map_or_else(|| "●".into(), |rtt| format!("● {}", latency(rtt.as_millis()))), Tone::Good),
+            Link::Up { rtt, .. } => (rtt.map_or_else(|| "●".into(), |rtt| format!("● {}", latency(rtt.as_millis()))), Tone::Good),
             Link::Down { failure, retry_in } => {
                 let again = retry_in.map_or_else(String::new, |d| format!(", again in {} s", d.as_secs().max(1)));
                 (format!("✗ {}{again}", failure.brief()), Tone::Bad)
             }
         };
-        Some(vec![("ssh ".into(), look.style(Tone::Dim)), (word, look.style(tone))])
+        // Whose it is tells who can end it.
+        let whose = if matches!(link, Link::Up { is_shared: true, .. }) { "your ssh " } else { "ssh " };
+        Some(vec![(whose.into(), look.style(Tone::Dim)), (word, look.style(tone))])
     }
 
     pub(super) fn draw_footer(&self, buf: &mut Buffer, row: Rect, look: &Look<'_>) {

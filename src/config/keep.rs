@@ -2,6 +2,8 @@
 //!
 //! Never writes a file that would be read otherwise than meant: the new text is read again before it takes the old one's place.
 
+mod way;
+
 use std::fs;
 use std::io::Write;
 use std::ops::Range;
@@ -15,30 +17,44 @@ impl Config {
     /// place in one step; where that fails nothing is lost. Gives the file that was written, all links followed.
     pub fn keep_columns(path: &Path, columns: &[Chosen]) -> Result<PathBuf, Failure> {
         let list = list(columns);
-        let failed = |what: String| {
-            let hint = format!("The columns stay until qdeck ends. Make the file writable, or put this there: jobs: {{columns: {list}}}");
-            Failure::new(FailureKind::Denied, path.display().to_string(), what).hint(hint)
+        let by_hand = format!("jobs: {{columns: {list}}}");
+        let change = |old: &str, config: &mut Self| {
+            config.jobs.columns = Some(columns.to_vec());
+            (with_columns(old, &list), "jobs", by_hand)
         };
-        let io = |error: std::io::Error| failed(error.to_string());
-        // A link is followed: what it points to is the user's file.
-        let file = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let old = match fs::read_to_string(&file) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(io(error)),
-        };
-        let name = file.display().to_string();
-        let mut wanted = Self::parse(&old, &name)?;
-        wanted.jobs.columns = Some(columns.to_vec());
-        let new = with_columns(&old, &list);
-        if Self::parse(&new, &name).ok().as_ref() != Some(&wanted) {
-            return Err(failed("its `jobs:` is written in a way that qdeck cannot change without touching the rest".to_owned()));
-        }
-        if new != old {
-            replace(&file, &new).map_err(io)?;
-        }
-        Ok(file)
+        edited(path, "The columns stay until qdeck ends.", change)
     }
+}
+
+/// Writes a file anew after a change, which is made to its text and to what it says, and tells the section it is in and how one would
+/// write it by hand. `meanwhile` says what holds where the file cannot be written.
+fn edited(
+    path: &Path,
+    meanwhile: &str,
+    change: impl FnOnce(&str, &mut Config) -> (String, &'static str, String),
+) -> Result<PathBuf, Failure> {
+    let denied = |what: String, by_hand: &str| {
+        let by_hand = if by_hand.is_empty() { String::new() } else { format!(", or put this there: {by_hand}") };
+        Failure::new(FailureKind::Denied, path.display().to_string(), what).hint(format!("{meanwhile} Make the file writable{by_hand}"))
+    };
+    // A link is followed: what it points to is the user's file.
+    let file = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let old = match fs::read_to_string(&file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(denied(error.to_string(), "")),
+    };
+    let name = file.display().to_string();
+    let mut wanted = Config::parse(&old, &name)?;
+    let (new, section, by_hand) = change(&old, &mut wanted);
+    if Config::parse(&new, &name).ok().as_ref() != Some(&wanted) {
+        let what = format!("its `{section}:` is written in a way that qdeck cannot change without touching the rest");
+        return Err(denied(what, &by_hand));
+    }
+    if new != old {
+        replace(&file, &new).map_err(|error| denied(error.to_string(), &by_hand))?;
+    }
+    Ok(file)
 }
 
 /// `[JOBID, "NAME:30", "NODELIST(REASON)"]`.
@@ -191,7 +207,7 @@ fn member(text: &str, wanted: &str) -> Member {
             }
             ',' | '}' => {
                 empty &= text[from..at].trim().is_empty() && name.is_none();
-                if name == Some(wanted) {
+                if name.map(|name| name.trim_matches(['"', '\''])) == Some(wanted) {
                     let value = &text[from..at];
                     let start = from + value.len() - value.trim_start().len();
                     return Member::There(start..start + value.trim().len());

@@ -56,12 +56,26 @@ pub struct HeadNode {
     pub state: Option<String>,
     /// Public address, else the private one.
     pub address: Option<String>,
+    /// The address inside its own network.
+    #[serde(skip)]
+    pub private_address: Option<String>,
     /// The login user that the operating system implies.
     #[serde(skip)]
     pub user: Option<String>,
     /// EC2's name of the key pair.
     #[serde(skip)]
     pub key_name: Option<String>,
+}
+
+/// A machine that users may log in to beside the head node.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct LoginNode {
+    /// EC2's id, `i-…`.
+    pub instance_id: String,
+    /// Public address, where it has one.
+    pub public_address: Option<String>,
+    /// The address inside its own network.
+    pub private_address: Option<String>,
 }
 
 /// Why a cluster could not be created.
@@ -96,6 +110,8 @@ pub struct Cluster {
     pub scheduler: Option<SchedulerKind>,
     /// The machine to log in to.
     pub head_node: Option<HeadNode>,
+    /// Its login nodes that run, always in the same order.
+    pub login_nodes: Vec<LoginNode>,
     /// Compute nodes that exist right now (for AWS: instances that are not going away).
     pub nodes_up: Option<u32>,
     /// Its machines that run now, in all their kinds.
@@ -111,6 +127,12 @@ pub struct Cluster {
 }
 
 impl Cluster {
+    /// Where a login node is reached: the first public address there is, else the first private one.
+    pub fn login_address(&self) -> Option<&str> {
+        let public = self.login_nodes.iter().find_map(|node| node.public_address.as_deref());
+        public.or_else(|| self.login_nodes.iter().find_map(|node| node.private_address.as_deref()))
+    }
+
     /// A cluster of which nothing but the name is known yet.
     pub fn named(id: ClusterId, kind: ClusterKind) -> Self {
         let name = id.name().to_owned();
@@ -125,6 +147,7 @@ impl Cluster {
             fleet_status: None,
             scheduler: None,
             head_node: None,
+            login_nodes: Vec::new(),
             nodes_up: None,
             machines: Vec::new(),
             since: None,
@@ -163,6 +186,8 @@ pub enum Link {
     Up {
         /// Time from a request on the open session to its answer.
         rtt: Option<Duration>,
+        /// Whether the session is one that the user's own ssh holds open.
+        is_shared: bool,
     },
     /// Down; the next attempt begins after `retry_in`, `None` when only the user can mend it.
     Down {

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 
 use super::lines::Printout;
-use super::{Chosen, ClusterId, Failure, JobChange, JobId, LogSource, NewNetwork, NodeChange, Operation, Place, Refusals, Stage, Verdict};
+use super::{
+    Chosen, ClusterId, Failure, JobChange, JobId, LogSource, NewNetwork, NodeChange, Operation, Place, Refusals, Stage, Verdict, Way,
+};
 
 /// Something that changes the world.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -82,6 +84,13 @@ pub enum Command {
     Reconnect(ClusterId),
     /// Write the columns of the queue into the user's configuration file.
     KeepColumns(Vec<Chosen>),
+    /// Write the way to a cluster's head node into the user's configuration file, and go it from now on.
+    KeepWay {
+        /// The cluster.
+        cluster: ClusterId,
+        /// The way.
+        way: Way,
+    },
     /// Whether Live Tail, which costs money, may be used from now on.
     LetTail(bool),
 }
@@ -97,7 +106,7 @@ impl Command {
             Self::MakeKey(key) => Some(&key.cluster),
             Self::MakeNetwork(network) => Some(&network.cluster),
             Self::Stage(stage) => Some(&stage.cluster),
-            Self::Operate { cluster, .. } => Some(cluster),
+            Self::Operate { cluster, .. } | Self::KeepWay { cluster, .. } => Some(cluster),
             Self::Save { .. } | Self::SaveLog(_) | Self::KeepColumns(_) | Self::LetTail(_) => None,
         }
     }
@@ -108,7 +117,7 @@ impl Command {
             Self::Submit(_) | Self::Finish { .. } | Self::Change { .. } | Self::ChangeNodes { .. } => true,
             Self::MakeKey(_) | Self::MakeNetwork(_) | Self::Stage(_) | Self::Operate { .. } => true,
             Self::Fetch(_) | Self::Save { .. } | Self::SaveLog(_) | Self::KeepColumns(_) | Self::LetTail(_) => false,
-            Self::Forget { .. } | Self::Reply { .. } | Self::Reconnect(_) => false,
+            Self::Forget { .. } | Self::Reply { .. } | Self::Reconnect(_) | Self::KeepWay { .. } => false,
         }
     }
 }
@@ -139,6 +148,7 @@ impl fmt::Display for Command {
             Self::Save { path, .. } => write!(f, "save {}", path.display()),
             Self::SaveLog(save) => write!(f, "save {}", save.dest.display()),
             Self::KeepColumns(_) => f.write_str("keep the columns"),
+            Self::KeepWay { cluster, way } => write!(f, "keep {way} for {}", cluster.name()),
             Self::LetTail(on) => f.write_str(if *on { "use Live Tail" } else { "use no Live Tail" }),
             Self::Reply { .. } => f.write_str("answer ssh"),
             Self::Reconnect(_) => f.write_str("reconnect"),

@@ -2,7 +2,11 @@
 //!
 //! Values only: who looked, and how, is not known here.
 
+use std::fmt;
+
 use serde::Serialize;
+
+use super::ClusterId;
 
 /// How a check came out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
@@ -76,6 +80,46 @@ pub struct Diagnosis {
     pub findings: Vec<Finding>,
     /// What is still being looked at.
     pub open: Vec<String>,
+    /// Ways to the cluster that were found where the one that is set leads nowhere, the best first.
+    pub detours: Vec<Detour>,
+}
+
+/// A way to a head node that the network does not simply lead to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Way {
+    /// AWS Session Manager, by its command line.
+    SessionManager,
+    /// One of the cluster's own login nodes.
+    LoginNodes,
+}
+
+impl Way {
+    /// Key and value of a cluster in the configuration.
+    pub fn setting(self) -> (&'static str, &'static str) {
+        match self {
+            Self::SessionManager => ("via", "ssm"),
+            Self::LoginNodes => ("jump", "login"),
+        }
+    }
+}
+
+/// As the configuration says it: `via: ssm`.
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (key, value) = self.setting();
+        write!(f, "{key}: {value}")
+    }
+}
+
+/// A way that can be written into the configuration, where its owner wishes that.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Detour {
+    /// The cluster.
+    pub cluster: ClusterId,
+    /// The way.
+    pub way: Way,
+    /// The configuration file.
+    pub file: String,
 }
 
 impl Diagnosis {

@@ -231,7 +231,7 @@ impl Remote for Demo {
                     tokio::time::sleep(Duration::from_secs(10)).await;
                 }
                 let rtt = Duration::from_millis(22 + n * 7 % 9);
-                Some((Ok(Answer::Link(Link::Up { rtt: Some(rtt) })), n + 1))
+                Some((Ok(Answer::Link(Link::Up { rtt: Some(rtt), is_shared: false })), n + 1))
             })
             .boxed(),
             Query::Doctor(_) => doctor::follow(),
@@ -250,7 +250,7 @@ impl Remote for Demo {
                 Command::Fetch(fetch) => demo.with_world(|w| files::fetch(w, &fetch)),
                 Command::Stage(stage) => files::stage(&stage),
                 Command::Operate { cluster, operation } => demo.operate(&cluster, &operation),
-                Command::MakeKey(_) | Command::MakeNetwork(_) => Err(missing("the simulation")),
+                Command::MakeKey(_) | Command::MakeNetwork(_) | Command::KeepWay { .. } => Err(missing("the simulation")),
                 Command::Save { .. } | Command::Forget { .. } => Err(missing("the simulation")),
                 Command::Reply { .. } | Command::Reconnect(_) | Command::Finish { .. } => Ok(Receipt::Noted),
                 Command::KeepColumns(_) | Command::SaveLog(_) | Command::LetTail(_) => Ok(Receipt::Noted),

@@ -2,6 +2,7 @@
 //!
 //! Changes nothing, and lets nothing that hangs hold up the rest.
 
+mod detour;
 mod head;
 mod here;
 mod way;
@@ -12,8 +13,9 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream, FuturesUnordered, StreamExt};
 
-use crate::model::{Diagnosis, Failure, FailureKind, Finding};
+use crate::model::{Detour, Diagnosis, Failure, FailureKind, Finding, Way};
 
+pub(super) use detour::{Stranded, checks as of_detours};
 pub(super) use head::{Head, checks as of_head};
 pub(super) use here::checks as of_here;
 pub(super) use way::checks as of_way;
@@ -26,6 +28,7 @@ const PATIENCE: u64 = 10;
 pub(super) struct Outcome {
     pub(super) findings: Vec<Finding>,
     pub(super) then: Vec<Check>,
+    pub(super) detours: Vec<Detour>,
 }
 
 impl From<Finding> for Outcome {
@@ -36,7 +39,7 @@ impl From<Finding> for Outcome {
 
 impl From<Vec<Finding>> for Outcome {
     fn from(findings: Vec<Finding>) -> Self {
-        Self { findings, then: Vec::new() }
+        Self { findings, ..Self::default() }
     }
 }
 
@@ -73,9 +76,12 @@ fn diagnose_within(checks: Vec<Check>, patience: Duration) -> BoxStream<'static,
         let (number, outcome) = ward.running.next().await?;
         ward.open.remove(&number);
         ward.found.insert(number, outcome.findings);
+        ward.detours.extend(outcome.detours);
+        // Through a machine of the cluster's own nothing else is needed here.
+        ward.detours.sort_by_key(|detour| detour.way == Way::SessionManager);
         ward.admit(outcome.then);
         let findings = ward.found.values().flatten().cloned().collect();
-        Some((Diagnosis { findings, open: ward.open.values().cloned().collect() }, ward))
+        Some((Diagnosis { findings, open: ward.open.values().cloned().collect(), detours: ward.detours.clone() }, ward))
     })
     .boxed()
 }
@@ -86,6 +92,7 @@ struct Ward {
     admitted: usize,
     open: BTreeMap<usize, String>,
     found: BTreeMap<usize, Vec<Finding>>,
+    detours: Vec<Detour>,
     running: FuturesUnordered<BoxFuture<'static, (usize, Outcome)>>,
 }
 
@@ -132,7 +139,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_hangs_holds_up_nobody_and_is_told_in_its_place() {
-        let then = || Outcome { findings: vec![Finding::ok("b", "")], then: vec![Check::new("c", async { Finding::ok("c", "") })] };
+        let then = || Outcome {
+            findings: vec![Finding::ok("b", "")],
+            then: vec![Check::new("c", async { Finding::ok("c", "") })],
+            ..Outcome::default()
+        };
         let checks = vec![Check::new("a", std::future::pending::<Finding>()), Check::new("b", async move { then() })];
         let all: Vec<Diagnosis> = diagnose(checks).collect().await;
         let names = |d: &Diagnosis| d.findings.iter().map(|f| f.check.clone()).collect::<Vec<_>>().join("");

@@ -45,7 +45,7 @@ pub struct Live {
 }
 
 struct Inner {
-    directory: Directory,
+    directory: Arc<Directory>,
     here: Arc<dyn Host>,
     record: Arc<Record>,
     paths: output::Paths,
@@ -75,6 +75,7 @@ impl Live {
         let directory = Directory::new(config, here.clone(), Runner::default_dir());
         #[cfg(feature = "aws")]
         let directory = directory.beside(aws.clone());
+        let directory = Arc::new(directory);
         let record = Arc::new(Record::at(Record::default_path()));
         Self {
             inner: Arc::new(Inner {

@@ -10,6 +10,8 @@ mod files;
 mod live;
 mod master;
 mod rsync;
+mod shared;
+mod through;
 mod trust;
 mod verdict;
 
@@ -39,6 +41,7 @@ const READING: Duration = Duration::from_secs(20);
 const SEARCHING: Duration = Duration::from_secs(300);
 
 pub use askpass::askpass_main;
+pub use through::Through;
 
 /// Where to go and as whom. What is not said here, the user's ssh_config says.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -51,8 +54,10 @@ pub struct Destination {
     pub user: Option<String>,
     /// Private key file; if given, no other key is offered.
     pub key: Option<PathBuf>,
-    /// Settings that win over those of ssh_config, `Name=value`.
-    pub settings: Vec<String>,
+    /// What ssh goes through, beyond what ssh_config says.
+    pub through: Option<Through>,
+    /// Whether a session that the user's own ssh holds open is used where there is one.
+    pub reuse: bool,
     /// An ssh_config to use instead of the user's own.
     pub config_file: Option<PathBuf>,
     /// The program that ssh runs to ask its user; `None` means this one.
@@ -62,7 +67,8 @@ pub struct Destination {
 impl Destination {
     /// `host NAME (ssh DESTINATION)`, as failures say it.
     pub fn place(&self) -> String {
-        format!("host {} (ssh {})", self.name, self.shown())
+        let through = self.through.as_ref().map_or_else(String::new, |through| format!(" {}", through.words()));
+        format!("host {} (ssh {}{through})", self.name, self.shown())
     }
 
     fn shown(&self) -> String {
@@ -94,7 +100,7 @@ impl Destination {
         if let Some(key) = &self.key {
             arguments.extend(["-i".into(), key.into(), "-o".into(), "IdentitiesOnly=yes".into()]);
         }
-        arguments.extend(self.settings.iter().flat_map(|setting| ["-o".into(), setting.into()]));
+        arguments.extend(self.through.iter().flat_map(|through| ["-o".into(), through.setting(self).into()]));
         match shell_words::split(&self.ssh) {
             Ok(words) if words.len() > 1 => arguments.extend(words.into_iter().map(OsString::from)),
             // One word is never an option, whoever wrote it.

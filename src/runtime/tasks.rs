@@ -84,7 +84,7 @@ impl Tasks {
                 let task = match cadence {
                     Cadence::Once => tokio::spawn(self.poll(query.clone(), None, again.clone())),
                     Cadence::Every(interval) => tokio::spawn(self.poll(query.clone(), Some(interval), again.clone())),
-                    Cadence::Follow => tokio::spawn(self.follow(query.clone())),
+                    Cadence::Follow => tokio::spawn(self.follow(query.clone(), again.clone())),
                 };
                 self.open.insert(query, Open { cadence, again, _task: Task(task) });
             }
@@ -128,14 +128,18 @@ impl Tasks {
         }
     }
 
-    fn follow(&self, query: Query) -> impl Future<Output = ()> + 'static {
+    fn follow(&self, query: Query, again: Arc<Notify>) -> impl Future<Output = ()> + 'static {
         let (remote, events) = (self.remote.clone(), self.events.clone());
         async move {
-            let mut stream = remote.follow(query.clone());
-            while let Some(result) = stream.next().await {
-                if events.send(Event::Answered { query: query.clone(), result, took: Duration::ZERO }).await.is_err() {
-                    return;
+            loop {
+                let mut stream = remote.follow(query.clone());
+                while let Some(result) = stream.next().await {
+                    if events.send(Event::Answered { query: query.clone(), result, took: Duration::ZERO }).await.is_err() {
+                        return;
+                    }
                 }
+                // All has been told; who asks for it again gets it anew.
+                again.notified().await;
             }
         }
     }

@@ -67,7 +67,8 @@ impl Tolls {
             // No scheduler is asked for these.
             Command::MakeKey(_) | Command::MakeNetwork(_) | Command::Stage(_) | Command::Operate { .. } => None,
             // These stay on this machine.
-            Command::Forget { .. } | Command::Save { .. } | Command::SaveLog(_) | Command::KeepColumns(_) | Command::LetTail(_) => None,
+            Command::Forget { .. } | Command::Save { .. } | Command::SaveLog(_) | Command::LetTail(_) => None,
+            Command::KeepColumns(_) | Command::KeepWay { .. } => None,
         }
     }
 }

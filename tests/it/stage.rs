@@ -203,7 +203,7 @@ impl Stage {
     /// Clusters, a connection, nodes, three jobs and a log.
     pub(crate) fn full(&mut self) {
         self.clusters();
-        self.answer(Query::Link(prod()), Ok(Answer::Link(Link::Up { rtt: Some(Duration::from_millis(24)) })));
+        self.answer(Query::Link(prod()), Ok(Answer::Link(Link::Up { rtt: Some(Duration::from_millis(24)), is_shared: false })));
         let mut busy = Node::named("compute-dy-c5large-1", "alloc", NodePhase::Allocated);
         (busy.cpus, busy.cpus_used) = (16, 16);
         let mut down = Node::named("gpu-dy-p4d-2", "down#", NodePhase::Down);

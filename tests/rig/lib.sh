@@ -192,6 +192,10 @@ start_slowproxy() {
   alive slowproxy || spawn slowproxy root "$RIG_HEAD" /usr/bin/python3 "$RIG_DIR/slowproxy" "$P_SLOW" "$P_SSH" "$S/slow"
   answers slowproxy 10 "$P_SLOW"
 }
+start_private() {
+  alive private || spawn private root login-node "$RIG_DIR/private" "$S/run/private.sock" "$S/etc/login_config" "$LOGIN_ADDR" "$HEAD_ADDR" "$P_SSH" "$P_SSH"
+  answers private 10 "$P_SSH" "$LOGIN_ADDR"
+}
 # moto_post PATH < BODY: a request to moto's control port; prints the answer, fails unless it is a 200.
 moto_post() {
   local body status line; body=$(cat; echo .); body=${body%.}

@@ -34,6 +34,7 @@ mod news;
 mod oneshot;
 mod past;
 mod pbs;
+mod private;
 mod program;
 mod rig;
 mod shared;

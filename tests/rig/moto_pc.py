@@ -49,6 +49,7 @@ from moto.moto_api._internal import mock_random
 import moto_console
 import moto_costs
 import moto_faults
+import moto_ssm
 import moto_stacks
 from moto.ec2.responses.instances import InstanceResponse
 
@@ -210,6 +211,8 @@ def control(path, body):
         return moto_faults.control(d)
     if path in ("/stack", "/event", "/fleet"):
         return moto_stacks.control(path, {"region": SEED["region"], **d})
+    if path == "/ssm":
+        return moto_ssm.control(d)
     if path in ("/price", "/status"):
         return moto_costs.control(path, d)
     if path == "/console":
@@ -225,7 +228,10 @@ def control(path, body):
         moto_costs.control(path, d)
         return {"id": d["id"]}
     alive = [i for i in ec2.all_instances() if i.private_ip == d["ip"] and i._state.name not in ("terminated", "shutting-down")]
-    if path == "/launch":
+    if path == "/address":
+        for i in alive:
+            i.nics[0].public_ip = d.get("public_ip")
+    elif path == "/launch":
         if not alive:
             alive = [DEMO.launch_node(d["name"], d["ip"])]
             set_state(alive[0], "pending")
@@ -366,6 +372,8 @@ class App(moto.server.DomainDispatcherApplication):
         body = environ["wsgi.input"].read()
         environ["wsgi.input"] = io.BytesIO(body)
         region, action, form, _ = moto_faults.wants_of(environ, body)
+        if action in moto_ssm.ACTIONS:
+            return moto_ssm.answer(start_response, action, region, body)
         if action == "GetProducts":
             return moto_costs.products(start_response, body)
         if action == "DescribeSpotPriceHistory":

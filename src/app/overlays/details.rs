@@ -43,6 +43,7 @@ impl Details {
             ("Type", head.instance_type),
             ("EC2 state", head.state),
             ("Address", head.address),
+            ("Login node", cluster.login_address().map(str::to_owned)),
             ("User", head.user),
             ("Key pair", head.key_name),
         ];

@@ -6,10 +6,10 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::scroll::{Scroll, place};
-use super::{Intent, Look, Overlay, sheet};
+use super::{Confirm, Intent, Look, Overlay, sheet};
 use crate::app::panes::{trouble, wrapped};
 use crate::model::text::clean;
-use crate::model::{Cadence, ClusterId, Health, Query};
+use crate::model::{Answer, Cadence, ClusterId, Command, Detour, Failure, Health, Query, Way};
 use crate::protocol::{Action, Area, Chord, Effect};
 use crate::ui::{Tone, put, width};
 
@@ -18,6 +18,8 @@ use crate::ui::{Tone, put, width};
 pub(in crate::app) struct Doctor {
     cluster: Option<ClusterId>,
     scroll: Scroll,
+    /// Other ways that were found, once all has been looked at.
+    detours: Vec<Detour>,
 }
 
 /// A line of it: a sign, a label, text, and the tone of each.
@@ -35,7 +37,7 @@ const LABEL: usize = 30;
 impl Doctor {
     /// For a cluster, or for this machine and AWS alone.
     pub(in crate::app) fn new(cluster: Option<ClusterId>) -> Self {
-        Self { cluster, scroll: Scroll::default() }
+        Self { cluster, scroll: Scroll::default(), detours: Vec::new() }
     }
 
     fn query(&self) -> Query {
@@ -73,6 +75,27 @@ impl Doctor {
         out
     }
 
+    /// Which of the ways that were found shall be gone from now on.
+    fn offer(&self) -> Option<Intent> {
+        let first = self.detours.first()?;
+        let (name, file) = (first.cluster.name(), clean(&first.file).into_owned());
+        let choice = |detour: &Detour| {
+            let (key, words) = match detour.way {
+                Way::LoginNodes => ('l', "login node"),
+                Way::SessionManager => ('s', "Session Manager"),
+            };
+            let command = Command::KeepWay { cluster: detour.cluster.clone(), way: detour.way };
+            (key, words.to_owned(), vec![Intent::Run(command, format!("writing {} for {name}", detour.way))])
+        };
+        let choices = std::iter::once(('n', "leave it".to_owned(), Vec::new())).chain(self.detours.iter().map(choice)).collect();
+        let ways: Vec<String> = self.detours.iter().map(|detour| format!("`{}`", detour.way)).collect();
+        let text = format!(
+            "Write {} for {name} into {file}? The rest of the file stays as it is, and qdeck goes that way at once.",
+            ways.join(" or ")
+        );
+        Some(Intent::Open(Box::new(Confirm::choices(format!("Another way to {name}"), text, choices))))
+    }
+
     fn remark(&self, look: &Look<'_>, whole: String) -> String {
         let Some(diagnosis) = look.store.diagnosis(self.cluster.as_ref()) else { return whole };
         let count = match (diagnosis.open.len(), diagnosis.wanting()) {
@@ -96,6 +119,7 @@ impl Overlay for Doctor {
             return Vec::new();
         }
         match action {
+            Action::Open if !self.detours.is_empty() => self.offer().into_iter().collect(),
             Action::Back | Action::Open | Action::Quit | Action::Doctor => vec![Intent::Close],
             Action::Refresh => vec![Intent::Effect(Effect::Refresh(self.query()))],
             Action::Copy => {
@@ -109,12 +133,22 @@ impl Overlay for Doctor {
         }
     }
 
+    fn answered(&mut self, query: &Query, result: &Result<Answer, Failure>) {
+        if let (true, Ok(Answer::Doctor(diagnosis))) = (*query == self.query(), result) {
+            self.detours = if diagnosis.open.is_empty() { diagnosis.detours.clone() } else { Vec::new() };
+        }
+    }
+
     fn wants(&self) -> Vec<(Query, Cadence)> {
         vec![(self.query(), Cadence::Follow)]
     }
 
     fn footer(&self) -> Vec<(String, &'static str)> {
-        [("r", "look again"), ("j k", "scroll"), ("y", "copy"), ("esc", "close")].map(|(k, w)| (k.to_owned(), w)).to_vec()
+        let mut keys = vec![("r", "look again"), ("j k", "scroll"), ("y", "copy"), ("esc", "close")];
+        if !self.detours.is_empty() {
+            keys.insert(0, ("⏎", "go another way"));
+        }
+        keys.into_iter().map(|(key, words)| (key.to_owned(), words)).collect()
     }
 
     fn draw(&self, buf: &mut Buffer, body: Rect, look: &Look<'_>) {

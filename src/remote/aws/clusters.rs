@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::client::Clients;
 use super::trouble;
-use crate::model::{Cluster, ClusterId, ClusterKind, Failure, HeadNode, Machines, Role, SchedulerKind};
+use crate::model::{Cluster, ClusterId, ClusterKind, Failure, HeadNode, LoginNode, Machines, Role, SchedulerKind};
 use crate::remote::join::Instance;
 
 const TAG: &str = "parallelcluster:";
@@ -124,16 +124,31 @@ fn cluster(name: &str, all: &[&Tagged], profile: Option<&str>, region: &str) -> 
     });
     cluster.nodes_up = u32::try_from(all.iter().filter(up).count()).ok();
     cluster.machines = machines(all);
+    cluster.login_nodes = login_nodes(all);
     cluster.since = head.and_then(|t| t.instance.launched);
     cluster.head_node = head.map(|t| HeadNode {
         instance_id: Some(t.instance.id.clone()),
         instance_type: Some(t.instance.instance_type.clone()),
         state: Some(t.instance.state.clone()),
         address: t.instance.public_address.clone().or_else(|| t.instance.private_address.clone()),
+        private_address: t.instance.private_address.clone(),
         user: attributes.first().and_then(|os| login(os)).map(str::to_owned),
         key_name: t.key_name.clone(),
     });
     cluster
+}
+
+/// The login nodes that run, the oldest first: a way through one of them stays the same from look to look.
+fn login_nodes(all: &[&Tagged]) -> Vec<LoginNode> {
+    let mut found: Vec<&Instance> = all.iter().map(|tagged| &tagged.instance).collect();
+    found.retain(|instance| instance.node_type == "LoginNode" && instance.state == "running");
+    found.sort_by_key(|instance| (instance.launched, instance.id.clone()));
+    let node = |instance: &Instance| LoginNode {
+        instance_id: instance.id.clone(),
+        public_address: instance.public_address.clone(),
+        private_address: instance.private_address.clone(),
+    };
+    found.into_iter().map(node).collect()
 }
 
 /// The machines that run, by what a price depends on.
@@ -195,6 +210,8 @@ mod tests {
         let kinds: Vec<_> = all[1].machines.iter().map(|m| (m.role, m.count)).collect();
         assert_eq!(kinds, [(Role::Head, 1), (Role::Login, 1), (Role::Compute, 1)], "what is stopped costs nothing here");
         assert!(all[0].machines.is_empty());
+        assert_eq!((all[0].login_address(), all[1].login_address()), (None, Some("10.0.0.9")));
+        assert_eq!(b.private_address.as_deref(), Some("10.0.0.9"));
         assert_eq!((all[1].nodes_up, all[1].scheduler, all[1].version.as_deref()), (Some(1), Some(SchedulerKind::Slurm), Some("3.16.1")));
     }
     #[test]

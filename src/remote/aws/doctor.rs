@@ -57,7 +57,7 @@ async fn identity(clients: &Clients, check: String, of: &str) -> Outcome {
             findings.push(valid(&check, &who, until, now));
             findings.push(Finding::ok(format!("AWS endpoint{of}"), "reached"));
             findings.extend(clock);
-            Outcome { findings, then: permissions(clients, of) }
+            Outcome { findings, then: permissions(clients, of), ..Outcome::default() }
         }
         Err(error) => {
             let failure = trouble::failure(clients, "sts:GetCallerIdentity", &error);

@@ -14,7 +14,7 @@ pub(super) fn follow() -> BoxStream<'static, Result<Answer, Failure>> {
         async move {
             tokio::time::sleep(Duration::from_millis(if n == 1 { 20 } else { 60 })).await;
             let open = all.iter().skip(n).map(|finding| finding.check.clone()).collect();
-            Ok(Answer::Doctor(Diagnosis { findings: all.into_iter().take(n).collect(), open }))
+            Ok(Answer::Doctor(Diagnosis { findings: all.into_iter().take(n).collect(), open, ..Diagnosis::default() }))
         }
     };
     let count = findings().len();

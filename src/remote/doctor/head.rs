@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::stream::StreamExt;
+use futures::{FutureExt, StreamExt};
 
 use super::way::key_file;
 use super::{Check, Outcome, failed, skew};
@@ -40,10 +40,12 @@ pub(in crate::remote) struct Head {
     pub(in crate::remote) is_parallel_cluster: bool,
 }
 
-/// The checks of a head node whose scheduler is found by `scheduler`; `None` there is a machine without one.
+/// The checks of a head node whose scheduler is found by `scheduler`; `None` there is a machine without one. Where the network leads
+/// nowhere, `otherwise` is looked at.
 pub(in crate::remote) fn checks(
     head: Head,
     scheduler: impl Future<Output = Result<Option<SchedulerKind>, Failure>> + Send + 'static,
+    otherwise: Vec<Check>,
 ) -> Vec<Check> {
     let first = Check::new("head node", async move {
         let begun = Instant::now();
@@ -51,9 +53,16 @@ pub(in crate::remote) fn checks(
             Ok(said) => {
                 // Whoever had to connect first does not know how old the date is.
                 let took = i64::try_from(begun.elapsed().as_secs()).unwrap_or(0);
-                let findings =
-                    vec![Finding::ok("head node", "reached, and its shell answers"), clock(&said, crate::remote::now().as_second(), took)];
-                Outcome { findings, then: within(&head, scheduler).await }
+                let is_shared = matches!(head.host.link().next().now_or_never(), Some(Some(Link::Up { is_shared: true, .. })));
+                let how = if is_shared { "reached over your own open ssh session" } else { "reached" };
+                let findings = vec![
+                    Finding::ok("head node", format!("{how}, and its shell answers")),
+                    clock(&said, crate::remote::now().as_second(), took),
+                ];
+                Outcome { findings, then: within(&head, scheduler).await, ..Outcome::default() }
+            }
+            Err(failure) if matches!(failure.kind, FailureKind::Unreachable | FailureKind::TimedOut) => {
+                Outcome { findings: vec![unreached(&failure, head.way.as_ref())], then: otherwise, ..Outcome::default() }
             }
             Err(failure) => unreached(&failure, head.way.as_ref()).into(),
         }
@@ -80,7 +89,7 @@ async fn reached(host: &dyn Host) -> Result<Said, Failure> {
                 .hint("Connect once by hand, or answer it in qdeck.")
         }
         _ => Failure::new(FailureKind::TimedOut, "", format!("no answer in {} s", LIMIT.as_secs()))
-            .hint("Is there a network, a VPN, a proxy? The other lines say what could be reached."),
+            .hint("Is there a network, a VPN, a proxy? Is port 22 open to us? The other lines say what could be reached."),
     })
 }
 

@@ -6,23 +6,23 @@ use std::sync::{Arc, Mutex, RwLock};
 
 #[cfg(feature = "aws")]
 use futures::future::BoxFuture;
-use tokio::sync::OnceCell;
+use futures::stream::{self, BoxStream, StreamExt};
+use tokio::sync::{OnceCell, watch};
 
 use super::at_home;
 use super::backend::Backend;
-use crate::config::{ClusterEntry, Config, Via};
-use crate::model::text::quoted;
-use crate::model::{Cluster, ClusterId, ClusterKind, Failure, FailureKind, SchedulerKind};
+use crate::config::{ClusterEntry, Config, Passage, instance_in};
+use crate::model::{Cluster, ClusterId, ClusterKind, Failure, FailureKind, HeadNode, Link, SchedulerKind, Way};
 use crate::remote::host::Host;
 use crate::remote::runner::Runner;
 use crate::remote::scheduler;
-use crate::remote::ssh::{Destination, SshHost};
+use crate::remote::ssh::{Destination, SshHost, Through};
 #[cfg(feature = "aws")]
 use crate::remote::voucher::HostKey;
 use crate::remote::voucher::Voucher;
 
-/// The way to a cluster's queue, and what it was made for: another destination or another machine there needs another one.
-struct Way {
+/// How a cluster's queue is reached, and what that was made for: another destination or another machine there needs another one.
+struct Route {
     to: Destination,
     instance: Option<String>,
     backend: Backend,
@@ -34,10 +34,14 @@ pub(super) struct Directory {
     here: Arc<dyn Host>,
     jobs_dir: PathBuf,
     known: RwLock<HashMap<ClusterId, Cluster>>,
-    backends: Mutex<HashMap<ClusterId, Way>>,
+    backends: Mutex<HashMap<ClusterId, Route>>,
     local: Mutex<Option<Backend>>,
     #[cfg(feature = "aws")]
     aws: crate::remote::aws::Aws,
+    /// Ways that were chosen since the configuration was read.
+    chosen: RwLock<HashMap<ClusterId, Way>>,
+    /// Counts what may lead somewhere else from now on.
+    turns: watch::Sender<u64>,
 }
 
 impl Directory {
@@ -51,6 +55,8 @@ impl Directory {
             known: RwLock::default(),
             backends: Mutex::default(),
             local: Mutex::default(),
+            chosen: RwLock::default(),
+            turns: watch::Sender::new(0),
         }
     }
 
@@ -99,6 +105,55 @@ impl Directory {
         if let Ok(mut known) = self.known.write() {
             known.extend(clusters.iter().map(|cluster| (cluster.id.clone(), cluster.clone())));
         }
+        self.turns.send_modify(|turns| *turns += 1);
+    }
+
+    /// Goes another way to a cluster from now on.
+    pub(super) fn go(&self, cluster: ClusterId, way: Way) {
+        if let Ok(mut chosen) = self.chosen.write() {
+            chosen.insert(cluster, way);
+        }
+        self.turns.send_modify(|turns| *turns += 1);
+    }
+
+    /// The way to the head node of a cluster, as it was chosen or configured.
+    pub(super) fn passage(&self, id: &ClusterId) -> Passage {
+        let chosen = self.chosen.read().ok().and_then(|chosen| chosen.get(id).copied());
+        chosen.map_or_else(|| self.config.passage(id), Passage::from)
+    }
+
+    /// What the configuration calls a cluster: its name, or its whole name where another has that, too.
+    pub(super) fn called(&self, id: &ClusterId) -> String {
+        let same = self.all_known().iter().filter(|cluster| cluster.id.name() == id.name()).count();
+        if same > 1 { id.to_string() } else { id.name().to_owned() }
+    }
+
+    /// How a cluster's head node is connected, over every change of where it is and how one gets there.
+    pub(super) fn link(self: &Arc<Self>, id: ClusterId) -> BoxStream<'static, Link> {
+        let mut turns = self.turns.subscribe();
+        turns.mark_changed();
+        let here: BoxStream<'static, Link> = stream::pending().boxed();
+        stream::unfold((Arc::clone(self), id, turns, None, here), |(directory, id, mut turns, mut target, mut links)| async move {
+            loop {
+                tokio::select! {
+                    Some(link) = links.next() => return Some((link, (directory, id, turns, target, links))),
+                    turned = turns.changed() => turned.ok()?,
+                    else => return None,
+                }
+                let now = directory.target(&id).map(|(target, _)| target);
+                if target.as_ref() == Some(&now) {
+                    continue;
+                }
+                links = match directory.backend(&id) {
+                    Ok(backend) => backend.host().link().chain(stream::pending()).boxed(),
+                    Err(failure) => {
+                        stream::once(std::future::ready(Link::Down { failure, retry_in: None })).chain(stream::pending()).boxed()
+                    }
+                };
+                target = Some(now);
+            }
+        })
+        .boxed()
     }
 
     /// A cluster that AWS told of.
@@ -121,15 +176,15 @@ impl Directory {
         let mut backends = self.backends.lock().map_err(|_| Failure::new(FailureKind::Stopped, id.as_str(), "a task died"))?;
         // A head node that was stopped and started has another address: then the old connection is of no use.
         let instance = self.known(id).and_then(|cluster| cluster.head_node?.instance_id);
-        if let Some(way) = backends.get(id)
-            && way.to == target
-            && way.instance == instance
+        if let Some(route) = backends.get(id)
+            && route.to == target
+            && route.instance == instance
         {
-            return Ok(way.backend.clone());
+            return Ok(route.backend.clone());
         }
         let host = Arc::new(SshHost::vouched(id.clone(), target.clone(), self.voucher(id)));
         let backend = Backend::Batch { name: id.to_string(), host, scheduler: Arc::new(OnceCell::new()), configured };
-        backends.insert(id.clone(), Way { to: target, instance, backend: backend.clone() });
+        backends.insert(id.clone(), Route { to: target, instance, backend: backend.clone() });
         Ok(backend)
     }
 
@@ -162,12 +217,31 @@ impl Directory {
         self.target(id).map(|(target, _)| target)
     }
 
+    /// Where ssh would go to log in to a login node of a cluster that has one that runs.
+    pub(super) fn login(&self, cluster: &Cluster) -> Option<Destination> {
+        let (entry, head) = (self.config.entry(&cluster.id).map(|(_, entry)| entry), cluster.head_node.as_ref());
+        let key = entry.and_then(|entry| entry.key.as_deref().map(at_home));
+        Some(Destination {
+            name: cluster.id.to_string(),
+            ssh: cluster.login_address()?.to_owned(),
+            user: entry.and_then(|entry| entry.user.clone()).or_else(|| head?.user.clone()),
+            key: key.or_else(|| key_file(head?.key_name.as_deref()?)),
+            config_file: self.config.ssh.config_file.as_deref().map(at_home),
+            ..Destination::default()
+        })
+    }
+
     fn target(&self, id: &ClusterId) -> Result<(Destination, Option<SchedulerKind>), Failure> {
         let config_file = self.config.ssh.config_file.as_deref().map(at_home);
-        let named = Destination { name: id.to_string(), ..Destination::default() };
+        let named = Destination { name: id.to_string(), config_file, reuse: self.config.ssh.reuse, ..Destination::default() };
         if let Some(host) = self.config.hosts.iter().find(|host| host.name == id.as_str()) {
-            let target = Destination { ssh: host.ssh.clone(), config_file, ..named };
-            return Ok((target, host.scheduler.map(SchedulerKind::from)));
+            let through = match self.config.host_passage(&host.name) {
+                Passage::Jump(jump) => Some(Through::Jump(jump)),
+                Passage::SessionManager => instance_in(&host.ssh).map(|instance| self.session_manager(instance)),
+                // Nothing but a cluster has login nodes.
+                Passage::Direct | Passage::LoginNodes => None,
+            };
+            return Ok((Destination { ssh: host.ssh.clone(), through, ..named }, host.scheduler.map(SchedulerKind::from)));
         }
         let unknown = || {
             Failure::new(FailureKind::NotFound, id.as_str(), "there is no such cluster")
@@ -175,19 +249,13 @@ impl Directory {
         };
         let cluster = self.known(id).ok_or_else(unknown)?;
         let none = ClusterEntry::default();
-        let entry = self.config.clusters.get(id.as_str()).or_else(|| self.config.clusters.get(&cluster.name)).unwrap_or(&none);
+        let entry = self.config.entry(id).map_or(&none, |(_, entry)| entry);
         let head = cluster.head_node.clone().unwrap_or_default();
-        let settings = detours(entry, &cluster);
+        let passage = self.passage(id);
+        let through = through(&passage, &cluster, &head)?;
         if let Some(ssh) = &entry.ssh {
-            let target = Destination {
-                ssh: ssh.clone(),
-                settings,
-                user: entry.user.clone(),
-                key: entry.key.as_deref().map(at_home),
-                config_file,
-                ..named
-            };
-            return Ok((target, cluster.scheduler));
+            let key = entry.key.as_deref().map(at_home);
+            return Ok((Destination { ssh: ssh.clone(), through, user: entry.user.clone(), key, ..named }, cluster.scheduler));
         }
         let Some(address) = head.address.clone().filter(|_| head.state.as_deref() == Some("running")) else {
             let state = head.state.as_deref().unwrap_or("missing");
@@ -197,10 +265,22 @@ impl Directory {
             );
         };
         let key = entry.key.as_deref().map(at_home).or_else(|| key_file(head.key_name.as_deref()?));
-        // Session Manager knows instances by their identifiers.
-        let address = head.instance_id.clone().filter(|_| entry.via == Some(Via::Ssm)).unwrap_or(address);
-        let target = Destination { ssh: address, settings, user: entry.user.clone().or(head.user), key, config_file, ..named };
+        let address = match passage {
+            // Session Manager knows instances by their identifiers.
+            Passage::SessionManager => head.instance_id.unwrap_or(address),
+            // From inside, the public address of a head node is a way round that may be closed.
+            Passage::LoginNodes => head.private_address.unwrap_or(address),
+            Passage::Direct | Passage::Jump(_) => address,
+        };
+        let target = Destination { ssh: address, through, user: entry.user.clone().or(head.user), key, ..named };
         Ok((target, cluster.scheduler))
+    }
+
+    /// For an instance of which EC2 was not asked: profile and region are AWS's own choice, unless there is but one of each.
+    fn session_manager(&self, instance: &str) -> Through {
+        let only = |all: &[String]| if let [one] = all { Some(one.clone()) } else { None };
+        let (region, profile) = (only(&self.config.aws.regions), only(&self.config.aws.profiles));
+        Through::SessionManager { instance: instance.to_owned(), region, profile }
     }
 }
 
@@ -225,18 +305,27 @@ impl Voucher for Console {
     }
 }
 
-/// What ssh is told of the way to a head node that is not simply reached.
-fn detours(entry: &ClusterEntry, cluster: &Cluster) -> Vec<String> {
-    let jump = entry.jump.iter().map(|jump| format!("ProxyJump={jump}"));
-    let instance = cluster.head_node.as_ref().and_then(|head| head.instance_id.as_deref()).filter(|_| entry.via == Some(Via::Ssm));
-    let ssm = instance.map(|instance| {
-        let option = |name: &str, value: Option<&String>| value.map_or_else(String::new, |value| format!(" --{name} {}", quoted(value)));
-        let (region, profile) = (option("region", cluster.region.as_ref()), option("profile", cluster.profile.as_ref()));
-        let session = format!("aws ssm start-session --target {} --document-name AWS-StartSSHSession", quoted(instance));
-        // A percent sign means something to ssh.
-        format!("ProxyCommand={}", format!("{session}{region}{profile}").replace('%', "%%")) + " --parameters portNumber=%p"
-    });
-    ssm.into_iter().chain(jump).collect()
+/// What ssh goes through to a cluster's head node.
+fn through(passage: &Passage, cluster: &Cluster, head: &HeadNode) -> Result<Option<Through>, Failure> {
+    let missing = |what: &str, hint: &str| Failure::new(FailureKind::Unreachable, cluster.id.as_str(), what).hint(hint);
+    Ok(match passage {
+        Passage::Direct => None,
+        Passage::Jump(jump) => Some(Through::Jump(jump.clone())),
+        Passage::LoginNodes => {
+            let none = || {
+                missing(
+                    "none of its login nodes runs",
+                    "jump: login goes through one; LoginNodes: in the cluster's configuration makes them.",
+                )
+            };
+            Some(Through::LoginNode(cluster.login_address().ok_or_else(none)?.to_owned()))
+        }
+        Passage::SessionManager => {
+            let none = || missing("EC2 tells of no head node", "via: ssm needs its instance. Wait until it is there.");
+            let instance = head.instance_id.clone().ok_or_else(none)?;
+            Some(Through::SessionManager { instance, region: cluster.region.clone(), profile: cluster.profile.clone() })
+        }
+    })
 }
 
 /// Where people keep the private half of an EC2 key pair. `None` leaves the choice to ssh: its agent and its own defaults.
@@ -252,21 +341,68 @@ fn key_file(name: &str) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::HeadNode;
+    use crate::model::LoginNode;
+    use crate::remote::local::LocalHost;
 
-    #[test]
-    fn a_head_node_without_an_address_is_reached_through_the_session_manager_or_a_jump() {
+    fn directory(config: &str) -> Directory {
+        let directory = Directory::new(Config::parse(config, "c").unwrap(), Arc::new(LocalHost::default()), "/nowhere".into());
         let mut cluster = Cluster::named(ClusterId::new("lab/eu-west-1/demo"), ClusterKind::ParallelCluster);
         (cluster.region, cluster.profile) = (Some("eu-west-1".into()), Some("my lab".into()));
-        cluster.head_node = Some(HeadNode { instance_id: Some("i-0abc".into()), ..HeadNode::default() });
-        let entry = ClusterEntry { via: Some(Via::Ssm), jump: Some("login".into()), ..ClusterEntry::default() };
-        let profile = quoted("my lab");
-        let ssm = format!(
-            "ProxyCommand=aws ssm start-session --target {} --document-name AWS-StartSSHSession --region {} --profile {profile} --parameters portNumber=%p",
-            quoted("i-0abc"),
-            quoted("eu-west-1")
+        let login = |public: Option<&str>, private: &str| LoginNode {
+            public_address: public.map(str::to_owned),
+            private_address: Some(private.into()),
+            ..LoginNode::default()
+        };
+        cluster.login_nodes = vec![login(None, "10.0.0.20"), login(Some("203.0.113.21"), "10.0.0.21")];
+        cluster.head_node = Some(HeadNode {
+            instance_id: Some("i-0abc".into()),
+            state: Some("running".into()),
+            address: Some("203.0.113.14".into()),
+            private_address: Some("10.0.0.14".into()),
+            ..HeadNode::default()
+        });
+        directory.known.write().unwrap().insert(cluster.id.clone(), cluster);
+        directory
+    }
+
+    #[test]
+    fn each_way_has_its_own_address_and_a_chosen_one_wins() {
+        let id = ClusterId::new("lab/eu-west-1/demo");
+        let way = |directory: &Directory| directory.way(&id).map(|to| (to.ssh, to.through)).unwrap();
+        let manager =
+            Some(Through::SessionManager { instance: "i-0abc".into(), region: Some("eu-west-1".into()), profile: Some("my lab".into()) });
+        assert_eq!(way(&directory("")), ("203.0.113.14".into(), None));
+        assert_eq!(way(&directory("aws: {via: ssm}")), ("i-0abc".into(), manager.clone()));
+        assert_eq!(way(&directory("clusters: {demo: {ssh: here, via: ssm}}")), ("here".into(), manager.clone()));
+        assert_eq!(way(&directory("clusters: {demo: {jump: x}}")), ("203.0.113.14".into(), Some(Through::Jump("x".into()))));
+        let directory = directory("clusters: {demo: {jump: login}}");
+        assert_eq!(way(&directory), ("10.0.0.14".into(), Some(Through::LoginNode("203.0.113.21".into()))));
+        directory.known.write().unwrap().get_mut(&id).unwrap().login_nodes.clear();
+        assert!(directory.way(&id).unwrap_err().what.contains("login nodes"));
+        directory.go(id.clone(), Way::SessionManager);
+        assert_eq!(way(&directory), ("i-0abc".into(), manager));
+    }
+
+    #[test]
+    fn hosts_jump_too_and_instances_are_named_by_themselves() {
+        let directory = directory(
+            "aws: {profiles: [p], regions: [a, b]}\nhosts: [{name: h, ssh: h, jump: login}, {name: i, ssh: me@i-0f, via: ssm}, {name: j, ssh: j}]\nssh: {reuse: false}",
         );
-        assert_eq!(detours(&entry, &cluster), [ssm, "ProxyJump=login".to_owned()]);
-        assert!(detours(&ClusterEntry::default(), &cluster).is_empty());
+        let way = |name: &str| directory.way(&ClusterId::new(name)).unwrap();
+        assert_eq!(way("h").through, Some(Through::Jump("login".into())));
+        let manager = Through::SessionManager { instance: "i-0f".into(), region: None, profile: Some("p".into()) };
+        assert_eq!((way("i").through, way("j").through, way("j").reuse), (Some(manager), None, false));
+    }
+
+    #[tokio::test]
+    async fn a_link_turns_with_the_way() {
+        let directory = Arc::new(directory("clusters: {demo: {jump: login}}"));
+        let id = ClusterId::new("lab/eu-west-1/demo");
+        directory.known.write().unwrap().get_mut(&id).unwrap().login_nodes.clear();
+        let mut link = directory.link(id.clone());
+        assert!(matches!(link.next().await, Some(Link::Down { failure, .. }) if failure.what.contains("login nodes")));
+        directory.known.write().unwrap().get_mut(&id).unwrap().head_node = None;
+        directory.go(id, Way::SessionManager);
+        assert!(matches!(link.next().await, Some(Link::Down { failure, .. }) if failure.what.contains("no head node")));
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures::stream::{BoxStream, StreamExt};
 
 use super::Inner;
+use crate::config::Passage;
 use crate::model::{Answer, Cluster, ClusterId, ClusterKind, Failure, FailureKind, Finding, Scope};
 use crate::remote::doctor::{self, Check, Outcome, failed};
 
@@ -73,14 +74,24 @@ impl Inner {
         let mut findings = vec![Finding::ok("cluster", format!("{id}{status}"))];
         findings.extend(cluster.failures.iter().map(|failure| Finding::bad("cluster", format!("{}: {}", failure.code, failure.reason))));
         let mut then = Vec::new();
+        let mut otherwise = self.otherwise(cluster);
         #[cfg(feature = "aws")]
         if is_pcluster {
             then.extend(self.aws.cluster_checks(cluster, &self.here));
         }
         if id != ClusterId::local() {
             match self.directory.way(&id) {
-                Ok(to) => then.extend(doctor::of_way(&self.here, &to, self.directory.voucher(&id))),
-                Err(failure) => findings.push(failed("head node", &failure)),
+                Ok(to) => {
+                    findings.extend(
+                        to.through.as_ref().map(|through| Finding::ok("way", format!("ssh goes {} to {}", through.words(), to.ssh))),
+                    );
+                    then.extend(doctor::of_way(&self.here, &to, self.directory.voucher(&id)));
+                }
+                Err(failure) => {
+                    findings.push(failed("head node", &failure));
+                    // The way that is set may lead nowhere while another one does.
+                    then.append(&mut otherwise);
+                }
             }
         }
         if let Ok(backend) = self.directory.backend(&id) {
@@ -94,8 +105,27 @@ impl Inner {
                 Ok(kind)
             };
             let way = if id == ClusterId::local() { None } else { self.directory.way(&id).ok() };
-            then.extend(doctor::of_head(doctor::Head { host, way, is_parallel_cluster: is_pcluster }, kind));
+            let head = doctor::Head { host, way, is_parallel_cluster: is_pcluster };
+            then.extend(doctor::of_head(head, kind, otherwise));
         }
-        Outcome { findings, then }
+        Outcome { findings, then, ..Outcome::default() }
+    }
+
+    /// What to look at where the way to a cluster's head node leads nowhere: the others that there are.
+    fn otherwise(&self, cluster: &Cluster) -> Vec<Check> {
+        let head = cluster.head_node.clone().unwrap_or_default();
+        if cluster.kind != ClusterKind::ParallelCluster || head.state.as_deref() != Some("running") {
+            return Vec::new();
+        }
+        let passage = self.directory.passage(&cluster.id);
+        let stranded = doctor::Stranded {
+            cluster: cluster.id.clone(),
+            login: self.directory.login(cluster).filter(|_| passage != Passage::LoginNodes),
+            instance: head.instance_id.filter(|_| passage != Passage::SessionManager),
+            region: cluster.region.clone(),
+            profile: cluster.profile.clone(),
+            file: self.config.as_ref().map(|file| file.display().to_string()),
+        };
+        doctor::of_detours(&self.here, stranded)
     }
 }

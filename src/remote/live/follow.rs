@@ -10,7 +10,7 @@ use futures::stream::{self, BoxStream, StreamExt};
 #[cfg(not(feature = "aws"))]
 use super::without_aws;
 use super::{Inner, output};
-use crate::model::{Answer, Failure, Link, LogSource, Query};
+use crate::model::{Answer, Failure, LogSource, Query};
 use crate::remote::Remote;
 
 impl Inner {
@@ -19,13 +19,7 @@ impl Inner {
             return demo.follow(query);
         }
         match query {
-            Query::Link(cluster) => match self.directory.backend(&cluster) {
-                Ok(backend) => backend.host().link().map(|link| Ok(Answer::Link(link))).boxed(),
-                Err(failure) => {
-                    let down = Answer::Link(Link::Down { failure, retry_in: None });
-                    stream::once(std::future::ready(Ok(down))).chain(stream::pending()).boxed()
-                }
-            },
+            Query::Link(cluster) => self.directory.link(cluster).map(|link| Ok(Answer::Link(link))).boxed(),
             Query::Log(LogSource::File { place, path }, start) => match self.host(&place) {
                 Ok(host) => host.tail(path, start).map(|event| event.map(Answer::Log)).boxed(),
                 Err(failure) => failed(failure),

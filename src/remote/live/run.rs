@@ -12,7 +12,7 @@ use futures::stream::{self, BoxStream, StreamExt};
 use super::without_aws;
 use super::{Inner, at_home, memory, output, save, submit};
 use crate::config::Config;
-use crate::model::{Chosen, ClusterId, Command, Failure, FailureKind, Progress, Receipt, Refusals};
+use crate::model::{ClusterId, Command, Failure, FailureKind, Progress, Receipt, Refusals};
 use crate::remote::local::trouble;
 use crate::remote::record::Taken;
 use crate::remote::{Remote, store};
@@ -32,7 +32,14 @@ impl Inner {
                 return ended(Progress::Done(Receipt::Noted));
             }
             Command::SaveLog(save) => return save::run(save, move |query| self.clone().ask(query).boxed()),
-            Command::KeepColumns(columns) => return kept(self.config.clone(), columns),
+            Command::KeepColumns(columns) => return kept(self.config.clone(), move |file| Config::keep_columns(file, &columns)),
+            Command::KeepWay { cluster, way } => {
+                return kept(self.config.clone(), move |file| {
+                    let written = Config::keep_way(file, &cluster, &self.directory.called(&cluster), way)?;
+                    self.directory.go(cluster, way);
+                    Ok(written)
+                });
+            }
             Command::Forget { cluster, token } => return self.forgotten(cluster, token),
             #[cfg(feature = "aws")]
             Command::MakeKey(key) => return self.make_key(key),
@@ -86,7 +93,7 @@ impl Inner {
             Command::Save { .. } | Command::SaveLog(_) | Command::KeepColumns(_) | Command::Forget { .. } => {
                 ended(Progress::Done(Receipt::Noted))
             }
-            Command::LetTail(_) | Command::MakeKey(_) | Command::MakeNetwork(_) | Command::Operate { .. } => {
+            Command::LetTail(_) | Command::MakeKey(_) | Command::MakeNetwork(_) | Command::Operate { .. } | Command::KeepWay { .. } => {
                 ended(Progress::Done(Receipt::Noted))
             }
         }
@@ -144,9 +151,12 @@ fn changed(asked: usize, work: impl Future<Output = Result<Refusals, Failure>> +
     .boxed()
 }
 
-fn kept(file: Option<PathBuf>, columns: Vec<Chosen>) -> BoxStream<'static, Progress> {
+fn kept<W>(file: Option<PathBuf>, write: W) -> BoxStream<'static, Progress>
+where
+    W: FnOnce(&std::path::Path) -> Result<PathBuf, Failure> + Send + 'static,
+{
     let work = move || match file {
-        Some(file) => Config::keep_columns(&file, &columns),
+        Some(file) => write(&file),
         None => Err(Failure::new(FailureKind::NotFound, "qdeck", "there is no home folder to keep a configuration in")),
     };
     let done = async move {

@@ -19,6 +19,7 @@ use super::Destination;
 use super::askpass::Questions;
 use super::live::Live;
 use super::master::{Folder, Master};
+use super::shared::{Mark, Shared};
 use super::trust::Trust;
 
 const LONGEST_PAUSE: u64 = 30;
@@ -26,6 +27,10 @@ const LONGEST_PAUSE: u64 = 30;
 const FORGOTTEN: Duration = Duration::from_secs(60);
 /// A session that lasted this long was a good one; the pauses begin small again.
 const GOOD: Duration = Duration::from_secs(10);
+/// A session of the user's own that ended sooner may end as soon again.
+const BRIEF: Duration = Duration::from_secs(1);
+/// Whoever waits longer for an answer over the user's own session wonders whether it still lives.
+const SLOW: Duration = Duration::from_secs(10);
 
 /// What there is to work with.
 #[derive(Clone)]
@@ -38,6 +43,12 @@ enum Phase {
     Down(Failure),
 }
 
+/// What holds the connection.
+enum Held {
+    Ours(Box<Master>),
+    Users(Shared),
+}
+
 pub(super) struct Connection {
     pub(super) to: Destination,
     questions: Questions,
@@ -45,6 +56,8 @@ pub(super) struct Connection {
     phase: watch::Sender<Phase>,
     need: Need,
     again: Notify,
+    /// Somebody had no answer over the user's own session.
+    doubts: Arc<Notify>,
     keeper: Mutex<Option<AbortHandle>>,
 }
 
@@ -60,7 +73,8 @@ impl Connection {
         let link = watch::Sender::new(Link::Connecting);
         let need = Need { last: Mutex::new(Instant::now()), waiting: AtomicUsize::new(0), arose: Notify::new() };
         let questions = Questions::new(link.clone(), Trust::new(to.clone(), voucher));
-        Self { to, questions, link, phase: watch::Sender::new(Phase::Fresh), need, again: Notify::new(), keeper: Mutex::new(None) }
+        let (phase, keeper) = (watch::Sender::new(Phase::Fresh), Mutex::new(None));
+        Self { to, questions, link, phase, need, again: Notify::new(), doubts: Arc::default(), keeper }
     }
 
     /// The session. Waits for a first attempt, however long the user thinks about a question; after a failure says so at once.
@@ -105,7 +119,7 @@ impl Connection {
             return;
         }
         self.link.send_if_modified(|link| {
-            let Link::Up { rtt } = link else { return false };
+            let Link::Up { rtt, .. } = link else { return false };
             // Everybody who looks is woken by a change; a tenth more or less is none.
             let is_news = rtt.is_none_or(|old| old.abs_diff(took) > Duration::from_millis(1) && old.abs_diff(took) > old / 10);
             if is_news {
@@ -113,6 +127,21 @@ impl Connection {
             }
             is_news
         });
+    }
+
+    /// Has it looked whether the user's own session still answers, where `live` is that.
+    pub(super) fn doubt(&self, live: &Live) {
+        if live.is_shared() {
+            self.doubts.notify_one();
+        }
+    }
+
+    /// Waits until a session of the user's own that leaves somebody waiting is given up: nobody but us looks whether it still lives.
+    pub(super) async fn given_up(&self, live: &Arc<Live>) {
+        sleep(SLOW).await;
+        self.doubt(live);
+        let is_over = |phase: &Phase| !matches!(phase, Phase::Up(now) if Arc::ptr_eq(now, live));
+        let _ = self.phase.subscribe().wait_for(is_over).await;
     }
 
     /// The link from now on; says nothing as long as nobody has needed the connection.
@@ -179,19 +208,22 @@ impl Connection {
 
     /// Connects, waits for the end, pauses, and so on.
     async fn keep(self: Arc<Self>) {
-        let (mut folder, mut attempt, mut failures) = (None, 0, 0);
+        let (mut folder, mut attempt, mut failures, mut shunned) = (None, 0, 0, None);
         loop {
             self.link.send_replace(Link::Connecting);
             attempt += 1;
-            let failure = match self.connect(&mut folder, attempt).await {
-                Ok(mut master) => {
-                    tracing::info!(host = self.to.name, attempt, "connected");
+            let failure = match self.connect(&mut folder, attempt, shunned).await {
+                Ok(held) => {
                     let begun = Instant::now();
-                    self.phase.send_replace(Phase::Up(Arc::new(Live::over(&master.socket, master.reads_terminals))));
-                    self.link.send_replace(Link::Up { rtt: None });
-                    let failure = master.ended(&self.to, &self.questions).await;
+                    let (failure, is_users) = self.hold(held, &mut shunned).await;
                     if begun.elapsed() > GOOD {
                         failures = 0;
+                    }
+                    // The host is there: it is the user who has ended a session. Whoever asks now waits for one of ours.
+                    if is_users && begun.elapsed() > BRIEF {
+                        tracing::info!(%failure, "connecting by ourselves");
+                        self.phase.send_replace(Phase::Trying(None));
+                        continue;
                     }
                     failure
                 }
@@ -210,7 +242,28 @@ impl Connection {
         }
     }
 
-    async fn connect(&self, folder: &mut Option<Folder>, attempt: u32) -> Result<Master, Failure> {
+    /// Lets everybody use the session until it ends. True: it was the user's own.
+    async fn hold(&self, held: Held, shunned: &mut Option<Mark>) -> (Failure, bool) {
+        let (socket, reads_terminals, is_shared) = match &held {
+            Held::Ours(master) => (&master.socket, master.reads_terminals, false),
+            Held::Users(shared) => (&shared.socket, shared.reads_terminals, true),
+        };
+        tracing::info!(host = self.to.name, is_shared, "connected");
+        self.phase.send_replace(Phase::Up(Arc::new(Live::over(socket, reads_terminals, is_shared))));
+        self.link.send_replace(Link::Up { rtt: None, is_shared });
+        match held {
+            Held::Ours(mut master) => (master.ended(&self.to, &self.questions).await, false),
+            Held::Users(mut shared) => {
+                let (failure, is_useless) = shared.ended(&self.to).await;
+                if is_useless {
+                    *shunned = Some(shared.mark);
+                }
+                (failure, true)
+            }
+        }
+    }
+
+    async fn connect(&self, folder: &mut Option<Folder>, attempt: u32, shunned: Option<Mark>) -> Result<Held, Failure> {
         let folder = match folder {
             Some(folder) => folder,
             None => folder.insert(Folder::new().map_err(|error| {
@@ -218,7 +271,10 @@ impl Connection {
                     .hint("it is made in $XDG_RUNTIME_DIR, or else in /tmp")
             })?),
         };
-        Master::start(&self.to, folder, attempt, &self.questions).await
+        if let Some(shared) = Shared::find(&self.to, folder.socket(attempt), shunned, &self.doubts).await {
+            return Ok(Held::Users(shared));
+        }
+        Master::start(&self.to, folder, attempt, &self.questions).await.map(Box::new).map(Held::Ours)
     }
 
     /// Waits until another attempt is due. True if the user asked for it.

@@ -12,7 +12,7 @@ use futures::future::BoxFuture;
 use openssh::{Session, Stdio};
 use tokio::io::AsyncReadExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::model::{Failure, FailureKind};
 use crate::remote::host::Said;
@@ -24,7 +24,10 @@ use super::files::Slot;
 const SHELLS: usize = 3;
 /// With the shells and the one for files, eight.
 const STREAMS: usize = 4;
+/// In a session of the user's own, which needs room for its owner: with the one for files, five.
+const SHARED: (usize, usize) = (2, 2);
 const OPENING: Duration = Duration::from_secs(15);
+const SETTLING: Duration = Duration::from_millis(300);
 
 /// An established session.
 pub(super) struct Live {
@@ -33,31 +36,44 @@ pub(super) struct Live {
     pub(super) socket: PathBuf,
     /// Whether a program on the other side of the socket can be given a terminal of ours.
     pub(super) reads_terminals: bool,
+    /// Whether it is the user's own.
+    is_shared: bool,
     /// The one channel for files.
     pub(super) files: Slot,
     shells: Arc<Semaphore>,
     streams: Arc<Semaphore>,
     idle: Mutex<Vec<Shell>>,
+    /// Held by every shell that is open.
+    open: Arc<()>,
     spare: Mutex<Option<(Channel, OwnedSemaphorePermit)>>,
 }
 
 struct Shell {
     probe: Probe,
     _guard: Box<dyn Any + Send>,
+    _open: Arc<()>,
 }
 
 impl Live {
-    pub(super) fn over(socket: &Path, reads_terminals: bool) -> Self {
+    pub(super) fn over(socket: &Path, reads_terminals: bool, is_shared: bool) -> Self {
+        let (shells, streams) = if is_shared { SHARED } else { (SHELLS, STREAMS) };
         Self {
             session: Arc::new(Session::resume_mux(socket.into(), None)),
             socket: socket.to_owned(),
             reads_terminals,
+            is_shared,
             files: Slot::default(),
-            shells: Arc::new(Semaphore::new(SHELLS)),
-            streams: Arc::new(Semaphore::new(STREAMS)),
+            shells: Arc::new(Semaphore::new(shells)),
+            streams: Arc::new(Semaphore::new(streams)),
+            open: Arc::default(),
             idle: Mutex::default(),
             spare: Mutex::default(),
         }
+    }
+
+    /// Whether it is the user's own session, whose end is not ours to know of.
+    pub(super) fn is_shared(&self) -> bool {
+        self.is_shared
     }
 
     /// A place for one more stream, waited for where all are taken.
@@ -113,6 +129,10 @@ impl Live {
 
     /// Keeps a shell ready for the next stream, which then begins with its first round trip.
     fn prepare(self: &Arc<Self>) {
+        // Nothing is kept for later that its owner may need now.
+        if self.is_shared {
+            return;
+        }
         let Ok(permit) = Arc::clone(&self.streams).try_acquire_owned() else { return };
         let live = Arc::clone(self);
         tokio::spawn(async move {
@@ -131,6 +151,7 @@ impl Live {
     /// An idle shell that still lives, or a new one. One server in a hundred allows fewer channels than we like: then the pool
     /// shrinks and this waits for one of those that are there.
     async fn take(&self) -> Result<(Shell, OwnedSemaphorePermit), openssh::Error> {
+        let mut is_second = false;
         loop {
             let permit = Arc::clone(&self.shells).acquire_owned().await.map_err(|_| openssh::Error::Disconnected)?;
             while let Some(mut shell) = { self.idle().pop() } {
@@ -140,10 +161,14 @@ impl Live {
             }
             match self.shell().await {
                 Ok(Channel { stdin, stdout, stderr, guard }) => {
-                    return Ok((Shell { probe: Probe::over(stdin, stdout, stderr), _guard: guard }, permit));
+                    let shell = Shell { probe: Probe::over(stdin, stdout, stderr), _guard: guard, _open: Arc::clone(&self.open) };
+                    return Ok((shell, permit));
                 }
-                Err(error) if is_refused(&error) && self.shells.available_permits() < SHELLS - 1 => {
-                    permit.forget();
+                Err(error) if is_refused(&error) && Arc::strong_count(&self.open) > 1 => permit.forget(),
+                // The place of a channel that has just ended is free a moment later.
+                Err(error) if is_refused(&error) && !is_second => {
+                    is_second = true;
+                    sleep(SETTLING).await;
                 }
                 Err(error) => return Err(error),
             }
@@ -160,14 +185,24 @@ pub(super) async fn sh(connection: &Arc<Connection>, script: &str, limit: Durati
     })?;
     let (shell, _permit) = match taken {
         Ok(taken) => taken,
-        Err(error) => return Err(unopened(connection, &live, &error).await),
+        Err(error) => {
+            // Without a single shell the session is of no use to us.
+            connection.doubt(&live);
+            return Err(unopened(connection, &live, &error).await);
+        }
     };
     let is_first = shell.probe.rtt().is_none();
     let mut running = Running { live: &live, shell: Some(shell) };
     let Some(shell) = &mut running.shell else {
         return Err(ProbeError::Spoiled.failure(place()));
     };
-    let result = shell.probe.run(script, limit).await;
+    let result = {
+        let mut run = std::pin::pin!(shell.probe.run(script, limit));
+        tokio::select! {
+            result = &mut run => result,
+            () = connection.given_up(&live), if live.is_shared() => Err(ProbeError::Ended(String::new())),
+        }
+    };
     if is_first && result.is_ok() {
         live.prepare();
     }
@@ -185,7 +220,10 @@ pub(super) async fn sh(connection: &Arc<Connection>, script: &str, limit: Durati
             let lost = connection.lost(&live).await;
             Err(lost.unwrap_or_else(|| ProbeError::Ended(said).failure(place())))
         }
-        Err(error) => Err(error.failure(place())),
+        Err(error) => {
+            connection.doubt(&live);
+            Err(error.failure(place()))
+        }
     }
 }
 
@@ -218,9 +256,14 @@ impl Drop for Running<'_> {
 pub(super) async fn unopened(connection: &Connection, live: &Arc<Live>, error: &openssh::Error) -> Failure {
     let place = connection.to.place();
     if is_refused(error) {
-        return Failure::new(FailureKind::Busy, place, "the server refuses another channel on this session")
-            .hint("raise MaxSessions in its sshd_config (default 10), or close a log");
+        let hint = if live.is_shared {
+            "it is your own ssh session: leave one of its shells, or have qdeck open its own with ssh: {reuse: false}"
+        } else {
+            "raise MaxSessions in its sshd_config (default 10), or close a log"
+        };
+        return Failure::new(FailureKind::Busy, place, "the server refuses another channel on this session").hint(hint);
     }
+    connection.doubt(live);
     if let Some(failure) = connection.lost(live).await {
         return failure;
     }

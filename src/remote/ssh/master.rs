@@ -54,7 +54,7 @@ impl Folder {
         Err(error)
     }
 
-    fn socket(&self, attempt: u32) -> PathBuf {
+    pub(super) fn socket(&self, attempt: u32) -> PathBuf {
         self.0.join(format!("m{}", attempt % 1_000_000))
     }
 }
@@ -167,10 +167,12 @@ impl Process {
     fn command(program: &str, first: &[&str], to: &Destination, socket: &Path, asked_at: &Path) -> Command {
         let mut command = Command::new(program);
         command.args(first).args(["-c", LEASH, "sh", "ssh", "-M", "-N", "-T", "-S"]).arg(socket);
+        // What is between here and there takes its time: another login, or AWS's command line and the session that it asks for.
+        let patience = if to.through.is_some() { "ConnectTimeout=25" } else { "ConnectTimeout=10" };
         for option in [
+            patience,
             "ControlMaster=yes",
             "ControlPersist=no",
-            "ConnectTimeout=10",
             "ServerAliveInterval=5",
             "ServerAliveCountMax=2",
             // A second session must not fight over the ports that the user's own ssh forwards.

@@ -86,7 +86,7 @@ impl Trust {
 
     /// What comes after `ssh` to go there by hand: all of it where the way is not ssh's own.
     fn by_hand(&self) -> String {
-        if self.to.settings.is_empty() && self.to.config_file.is_none() { self.to.shown() } else { shell_words::join(self.to.words()) }
+        if self.to.through.is_none() && self.to.config_file.is_none() { self.to.shown() } else { shell_words::join(self.to.words()) }
     }
 
     /// A failure about a changed key, with what the voucher says of the new one.

@@ -6,17 +6,20 @@ use std::net::Ipv4Addr;
 
 use crate::model::{Failure, FailureKind};
 
-use super::Destination;
+use super::{Destination, through};
 
 /// The failure behind ssh's exit with `code` and these words on standard error.
 pub(super) fn failure(to: &Destination, stderr: &str, code: Option<i32>) -> Failure {
     let lines: Vec<&str> = stderr.lines().map(str::trim).filter(|line| !is_noise(line)).collect();
     let has = |text: &str| lines.iter().any(|line| line.contains(text));
-    let last = lines.last().copied().unwrap_or("ssh ended without a word");
+    let last = lines.iter().rfind(|line| !through::is_empty_talk(line)).or(lines.last()).copied().unwrap_or("ssh ended without a word");
     let fail = |kind, what: &str, hint: String| Failure::new(kind, to.place(), what).hint(hint);
 
     if code == Some(127) && has("not found") {
         return no_ssh(to);
+    }
+    if let Some(failure) = through::failure(to, &lines) {
+        return failure;
     }
     if has("REMOTE HOST IDENTIFICATION HAS CHANGED") {
         let offending = lines.iter().find(|line| line.starts_with("Offending")).copied().unwrap_or_default();
@@ -54,7 +57,11 @@ pub(super) fn failure(to: &Destination, stderr: &str, code: Option<i32>) -> Fail
         return fail(FailureKind::Unreachable, line, format!("check the name; clusters: {{{}: {{ssh: …}}}} overrides it", to.name));
     }
     if let Some(line) = lines.iter().find(|line| line.contains("Connection refused")) {
-        return fail(FailureKind::Unreachable, line, "no ssh server listens there yet; a head node that boots needs a minute".to_owned());
+        let hint = format!(
+            "no ssh server listens there yet; a head node that boots needs a minute. `qdeck doctor {}` looks for another way",
+            to.name
+        );
+        return fail(FailureKind::Unreachable, line, hint);
     }
     if let Some(line) = lines.iter().find(|line| line.contains("timed out") || line.contains("not responding")) {
         return fail(FailureKind::TimedOut, line, timeout_hint(to));
@@ -111,10 +118,11 @@ fn denied_hint(to: &Destination, line: &str) -> String {
 
 fn timeout_hint(to: &Destination) -> String {
     let private = to.host().parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_private());
+    let name = &to.name;
     if private {
-        "this is a private address: connect the VPN, or reach it through ProxyJump or SSM in ~/.ssh/config".to_owned()
+        format!("this is a private address: connect the VPN, or go through a login node or SSM: `qdeck doctor {name}` finds a way")
     } else {
-        "does the security group allow port 22 from here? is a VPN or a ProxyJump needed?".to_owned()
+        format!("does the security group allow port 22 from here? is a VPN needed? `qdeck doctor {name}` looks for another way")
     }
 }
 
