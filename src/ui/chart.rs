@@ -167,12 +167,12 @@ mod tests {
     fn columns_are_means_of_what_is_known_in_them() {
         let values = [Some(2.0), Some(6.0), None, Some(8.0), None, None, Some(8.0), Some(8.0)];
         let rows = drawn(&values, 8.0, (20, 2), false);
-        assert_eq!(rows, ["busy          8┤▄█ █", "              0└── ─"]);
+        assert_eq!(rows, ["busy          8┤▄█ █", "now 8         0└── ─"]);
         // Fewer points than columns: each is as wide as its time.
         let rows = drawn(&[Some(8.0), None], 8.0, (24, 2), false);
         assert_eq!(rows[0], "busy          8┤████");
         let rows = drawn(&[Some(8.0), Some(4.0)], 8.0, (24, 2), true);
-        assert_eq!(rows, ["busy          8┤███ ▄▄▄", "              0└────────"]);
+        assert_eq!(rows, ["busy          8┤███ ▄▄▄", "now 4         0└────────"]);
     }
 
     #[test]

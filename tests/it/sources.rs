@@ -106,7 +106,7 @@ fn a_source_that_fails_keeps_its_clusters_and_says_why_below_them() {
     }
     stage.keys("enter 1 enter");
     let screen = stage.screen(80, 24);
-    for text in ["lab/us-east-1/shared", "Trouble", "What is shown is 1 min old.", "qdeck asks less often"] {
+    for text in ["lab/us-east-1/shared", "Trouble", "shown is 1 min old.", "qdeck asks less often"] {
         assert!(screen.contains(text), "{text} is not on\n{screen}");
     }
     stage.keys("esc");

@@ -102,7 +102,7 @@ impl Clusters {
             title.push((format!(" · {}", self.list.len()), look.style(Tone::Plain)));
         }
         let aws = look.store.sources().filter(|(source, _)| **source != Source::Fixed).map(|(_, slot)| slot);
-        let oldest = aws.max_by_key(|slot| slot.age(look.clock.since_start));
+        let oldest = aws.max_by_key(|slot| (slot.age(look.clock.since_start), slot.failure.is_some()));
         let age = oldest.map(|slot| look.age(slot, look.refresh.clusters)).map(|(age, tone)| (format!("ec2 {age}"), look.style(tone)));
         // What the cluster under the cursor costs.
         let burn = self.selected().and_then(|cluster| look.costs.burn(&cluster.id)?.brief());

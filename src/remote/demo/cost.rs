@@ -14,6 +14,8 @@ use crate::model::{Alert, Machines, Money, Price, Prices, Purchase, Quote, Role,
 
 pub(super) const REGION: &str = "eu-west-1";
 const ZONE: &str = "eu-west-1a";
+/// When, in seconds from the beginning, a spot machine ends.
+const NOTICE: i64 = 120;
 /// Instance types with the millionths of a dollar that an hour costs, on demand and spot.
 const COSTS: [(&str, u64, u64); 4] = [
     ("c6i.large", 91_200, 38_100),
@@ -58,7 +60,7 @@ pub(super) fn prices(at: Timestamp) -> Prices {
     Prices { quotes, simulated: true, trouble: None }
 }
 
-/// One machine retires in two days; one spot machine is taken back.
+/// One machine retires in two days; one spot machine is taken back: its two minutes begin with the simulation.
 pub(super) fn alerts(world: &World, node: &SimNode) -> Vec<Alert> {
     let epoch = world.epoch.as_second();
     let alert = match (node.queue, node.number, node.fixed) {
@@ -67,7 +69,8 @@ pub(super) fn alerts(world: &World, node: &SimNode) -> Vec<Alert> {
             Alert::event("instance-retirement", "The instance is running on degraded hardware", at)
         }
         (2, 2, _) if node.power == Power::On => {
-            Alert::spot("Server.SpotInstanceTermination", Timestamp::from_second(epoch + world.now).ok())
+            let code = if world.now < NOTICE { "marked-for-termination" } else { "Server.SpotInstanceTermination" };
+            Alert::spot(code, Timestamp::from_second(epoch + NOTICE).ok())
         }
         _ => None,
     };
