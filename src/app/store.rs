@@ -77,12 +77,18 @@ impl Store {
         self.slot(query)?.answer.as_ref()
     }
 
-    /// Every source with its slot.
+    /// Every source with its slot, in an order that stays: what is said of them must not change places from frame to frame.
     pub(super) fn sources(&self) -> impl Iterator<Item = (&Source, &Slot)> {
-        self.slots.iter().filter_map(|(query, slot)| match query {
-            Query::Clusters(source) => Some((source, slot)),
-            _ => None,
-        })
+        let mut all: Vec<(&Source, &Slot)> = self
+            .slots
+            .iter()
+            .filter_map(|(query, slot)| match query {
+                Query::Clusters(source) => Some((source, slot)),
+                _ => None,
+            })
+            .collect();
+        all.sort_unstable_by_key(|(source, _)| *source);
+        all.into_iter()
     }
 
     /// All known clusters: fixed ones last, because they never surprise; otherwise by name.

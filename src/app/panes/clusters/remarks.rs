@@ -21,10 +21,8 @@ pub(super) struct Remark {
 /// All that is to be said, in lines of so many cells.
 pub(super) fn of(look: &Look<'_>, cells: u16) -> Vec<Remark> {
     let room = usize::from(cells);
-    let mut troubled: Vec<_> = look.store.sources().filter_map(|(source, slot)| Some((source, slot, slot.failure.as_ref()?))).collect();
-    troubled.sort_by_key(|(source, ..)| *source);
+    let troubled = look.store.sources().filter_map(|(source, slot)| Some((source, slot, slot.failure.as_ref()?)));
     let mut remarks: Vec<Remark> = troubled
-        .into_iter()
         .map(|(source, slot, failure)| {
             // What only takes time needs no person.
             let (sign, tone) = if failure.kind == FailureKind::Busy { ("◐", Tone::Waits) } else { ("✗", Tone::Bad) };
