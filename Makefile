@@ -25,8 +25,8 @@ fast: ## all that needs no server, with and without AWS
 rig-install: ## the servers that the rig runs, as root on Debian
 	tests/rig/install
 
-rig: ## the real sshd, Slurm, EC2 and CloudWatch servers on loopback, driven through the built program
-	tests/rig/run cargo test --test rig
+rig: ## the real sshd, Slurm, EC2 and CloudWatch servers on loopback, driven through the built program; its tests mostly wait
+	tests/rig/run cargo test --test rig -- --test-threads 3
 
 bench: ## a queue of 100,000 jobs and a log of 1,000,000 lines: read, filtered, searched, drawn
 	cargo bench $(LEAN) --bench queue --bench logs

@@ -250,7 +250,7 @@ fn the_doctor_compares_what_ssh_knows() {
     assert!(state == "unknown" && words.contains("not known yet") && words.contains("no host keys (yet)"), "{words}");
     // ssh asks, and the doctor waits for nobody: that is said.
     let (state, words) = world.doctor("head node");
-    assert!(state == "unknown" && words.contains("ssh asks: Not compared") && words.contains(&real), "{words}");
+    assert!(state == "unknown" && words.contains("nobody answered: Not compared") && words.contains(&real), "{words}");
     world.console(&json!({"text": console(&real)}));
     let (state, words) = world.doctor("host key");
     assert!(state == "unknown" && words.contains("compared at the first connection") && words.contains(&real), "{words}");
