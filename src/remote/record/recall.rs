@@ -189,7 +189,7 @@ mod tests {
         )
         .unwrap();
         drop(old);
-        let threads: Vec<_> = (0..4)
+        let threads: Vec<_> = (0..12)
             .map(|_| {
                 let path = path.clone();
                 std::thread::spawn(move || Record::at(path).recall(&ClusterId::local(), &Recall::default()).unwrap())

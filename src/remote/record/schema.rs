@@ -1,12 +1,15 @@
 //! The file: its tables, and how it is opened so that several processes can share it.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 use super::{DAYS, SCRIPT_DAYS, now, trouble};
 use crate::model::Failure;
+
+/// How long others who write are waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 const TABLES: &str = "
 create table if not exists jobs (
@@ -48,7 +51,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, Failure> {
     }
     let mut connection = Connection::open(path).map_err(|error| fail(&error))?;
     let mut prepare = || -> rusqlite::Result<()> {
-        connection.busy_timeout(Duration::from_secs(10))?;
+        connection.busy_timeout(PATIENCE)?;
         // Write-ahead: readers never wait for a writer, and a kill leaves the file as it was before or after.
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "normal")?;
@@ -61,7 +64,14 @@ pub(super) fn open(path: &Path) -> Result<Connection, Failure> {
         connection.execute("update outbox set script = null where state <> 'open' and begun < ?1", [now() - SCRIPT_DAYS * 86_400])?;
         Ok(())
     };
-    prepare().map_err(|error| fail(&error))?;
+    // While others make the file or its journal, SQLite refuses some steps at once rather than wait, lest two wait for each other.
+    let begun = Instant::now();
+    while let Err(error) = prepare() {
+        if begun.elapsed() > PATIENCE || error.sqlite_error_code() != Some(ErrorCode::DatabaseBusy) {
+            return Err(fail(&error));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
     Ok(connection)
 }
 
