@@ -66,7 +66,7 @@ fn a_script_is_submitted_followed_fetched_and_remembered() {
     assert_eq!(String::from_utf8_lossy(&there.stdout).trim(), "nothing");
     let program = program(rig);
     let text = "#!/bin/bash\n#$ -N story\n#$ -j y -o out-$JOB_ID.txt\n#$ -l h_rt=0:10:0\n#$ -pe smp 2\n\
-                echo \"<$1> $NSLOTS $(basename \"$PWD\")\"; for i in 1 2 3 4 5 6; do echo line $i; sleep 0.4; done; exit 3\n";
+                echo \"<$1> $NSLOTS $(basename \"$PWD\")\"; for i in 1 2 3 4 5 6; do echo line $i; sleep 1; done; exit 3\n";
     let path = script(&program, "it's a story.sh", text);
     let id = submit(&program, &path, &["--", "a b $(touch owned)"]);
     let job = jobs(&program).remove(&id).unwrap();
@@ -75,7 +75,8 @@ fn a_script_is_submitted_followed_fetched_and_remembered() {
     let out = job["stdout"].as_str().unwrap().to_owned();
     assert!(out.starts_with("/home/ec2-user/qdeck-uploads/") && out.ends_with(&format!("/out-{id}.txt")), "{out}");
     assert_eq!(job["stderr"], job["stdout"]);
-    eventually("it to run", SOON, || state(&program, &id) == "RUNNING");
+    // It may wait for the slots of other tests' jobs, and must not have run and gone between two looks.
+    eventually("it to run", LATER, || state(&program, &id) == "RUNNING");
     let job = jobs(&program).remove(&id).unwrap();
     assert_eq!((job["cpus"].as_u64(), job["node_list"].as_str(), job["reason"].as_str()), (Some(2), Some("ip-10-0-0-14"), None));
     // Followed to its end, although Grid Engine forgets a job at once and accounting comes later.
