@@ -226,7 +226,9 @@ pub struct JobCost {
 impl JobCost {
     /// Of a job that has begun; `nodes` are those of its cluster, up or not. `None` where it has not begun, or where it ran is not told.
     pub fn of(job: &JobDetail, nodes: &[Node], region: Option<&str>, prices: &Prices) -> Option<Self> {
-        let seconds = job.field("RunTime").and_then(parse_slurm).filter(|s| *s > 0 && !job.state.is_waiting())?;
+        // In its first second it runs, too; what ended without one never began.
+        let has_begun = |seconds: &u64| !job.state.is_waiting() && (*seconds > 0 || !job.state.is_over());
+        let seconds = job.field("RunTime").and_then(parse_slurm).filter(has_begun)?;
         let names = hosts(job.field("NodeList")?, NODES);
         let (kinds, by_name) = (Kinds::of(nodes), nodes.iter().map(|n| (n.name.as_str(), n)).collect::<HashMap<_, _>>());
         let mut burn = Burn { simulated: prices.simulated, ..Burn::default() };
@@ -384,6 +386,7 @@ mod tests {
         assert_eq!((alone.share, alone.cost), (None, Money::micros(288_000)));
         assert_eq!(cost(&fields[..1]), None, "not begun");
         assert_eq!(cost(&[("NodeList", ""), ("RunTime", "1:00")]), None);
+        assert_eq!(cost(&[("NodeList", "a-1"), ("RunTime", "00:00:00")]).unwrap().cost, Money::default(), "it has just begun");
         // A node that nobody knows any more has no price, and says so.
         let half = cost(&[("NodeList", "a-1,gone-7"), ("RunTime", "1:00:00")]).unwrap();
         assert_eq!((half.burn.unpriced, half.cost), (1, Money::micros(96_000)));

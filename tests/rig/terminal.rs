@@ -48,7 +48,7 @@ fn every_size_is_drawn() {
     let wide = term.text().lines().filter(|line| line.chars().count() > 80).count();
     assert_eq!(wide, 0);
     term.keys("q");
-    assert_eq!(term.wait_exit(Duration::from_secs(2)), 0);
+    assert_eq!(term.wait_exit(SOON), 0);
     assert!(term.is_clean());
 }
 
