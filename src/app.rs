@@ -2,7 +2,9 @@
 //!
 //! Pure and synchronous: no IO, no clock, no thread. Nothing here fails; a failure is something to show.
 
+mod act;
 mod calls;
+mod carry;
 mod commands;
 mod costs;
 mod header;

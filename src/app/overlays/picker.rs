@@ -1,20 +1,23 @@
 //! Picks a script on this machine or on the head node, with its beginning shown beside the list; and looks into S3 as the head node sees it.
 
+mod draw;
+mod side;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{Intent, Look, NameForm, Overlay, Proposal, StageForm, SubmitForm, sheet};
+use super::{Intent, Look, NameForm, Overlay, Proposal, StageForm, SubmitForm};
 use crate::app::notices::Notice;
-use crate::app::panes::{prose, select, trouble};
-use crate::model::duration::bytes;
 use crate::model::outline::{Outline, steps};
 use crate::model::stage::SCHEME;
 use crate::model::{
-    Answer, Cadence, ClusterId, ClusterKind, Configuration, Draft, Failure, FileEntry, FileKind, Filter, LogSource, Place, Preview, Query,
-    Source,
+    Answer, Cadence, ClusterId, ClusterKind, Configuration, Draft, Failure, FileEntry, FileKind, Filter, LogSource, Place, Query, Source,
 };
 use crate::protocol::{Action, Area, Chord, Key};
-use crate::ui::{Cursor, Cut, Field, Tone, fit, put};
+use crate::ui::{Cursor, Field};
+
+pub(super) use draw::script;
+use side::{Side, join};
 
 /// The sheet.
 #[derive(Debug)]
@@ -28,62 +31,6 @@ pub(in crate::app) struct Picker {
     /// Whether a configuration is picked for the cluster itself.
     update: bool,
     typing: Option<Field>,
-}
-
-/// One machine's part of the picker, or S3's: each keeps its folder and cursor.
-#[derive(Debug)]
-struct Side {
-    place: Place,
-    /// The folder that is asked for; empty is home.
-    asked: String,
-    /// The folder that is shown, absolute.
-    path: String,
-    entries: Vec<FileEntry>,
-    failure: Option<Failure>,
-    cursor: Cursor,
-    filter: String,
-    /// A name to stand on once the folder is here: where one came from.
-    came_from: Option<String>,
-    preview: Option<(String, Result<Preview, Failure>)>,
-    loaded: bool,
-}
-
-impl Side {
-    fn new(place: Place, path: &str) -> Self {
-        Self {
-            place,
-            asked: path.to_owned(),
-            path: path.to_owned(),
-            entries: Vec::new(),
-            failure: None,
-            cursor: Cursor::default(),
-            filter: String::new(),
-            came_from: None,
-            preview: None,
-            loaded: false,
-        }
-    }
-
-    fn is_store(&self) -> bool {
-        self.path.starts_with(SCHEME)
-    }
-
-    fn go(&mut self, path: String, came_from: Option<String>) {
-        self.filter.clear();
-        // One that is here already is not asked for again, and would not be answered.
-        if self.asked == path && self.loaded && self.failure.is_none() {
-            return;
-        }
-        self.asked = path;
-        self.came_from = came_from;
-        self.loaded = false;
-        self.failure = None;
-        self.preview = None;
-    }
-}
-
-fn join(folder: &str, name: &str) -> String {
-    if folder.ends_with('/') { format!("{folder}{name}") } else { format!("{folder}/{name}") }
 }
 
 impl Picker {
@@ -341,76 +288,7 @@ impl Overlay for Picker {
     }
 
     fn draw(&self, buf: &mut Buffer, body: Rect, look: &Look<'_>) {
-        let room = (body.width.saturating_sub(6), body.height.saturating_sub(4));
-        let side = self.side();
-        let name = self.cluster.name();
-        let what = if self.update { "a configuration" } else { "a script" };
-        let (title, remark) = match &side.place {
-            Place::Here => (format!("Pick {what} · this machine"), format!("{what} for {name}")),
-            Place::Head(_) if side.is_store() => (format!("S3 · as the head node of {name} sees it"), String::new()),
-            Place::Head(_) => (format!("Pick {what} · head node of {name}"), format!("{what} for {name}")),
-        };
-        let inner = sheet(buf, body, room, &title, &remark, look);
-        let path = if side.loaded { side.path.clone() } else { format!("{} …", if side.asked.is_empty() { "~" } else { &side.asked }) };
-        let path = fit(&path, usize::from(inner.width), Cut::Start);
-        let used = put(buf, inner.x, inner.y, if path.is_empty() { "~" } else { &path }, inner.width, look.style(Tone::Strong));
-        match &self.typing {
-            Some(field) => {
-                put(buf, inner.x + used + 1, inner.y, "/", 1, look.style(Tone::Key));
-                field.draw(buf, inner.x + used + 2, inner.y, inner.width.saturating_sub(used + 2), look.style(Tone::Plain), false);
-            }
-            None if !side.filter.is_empty() => {
-                put(
-                    buf,
-                    inner.x + used + 1,
-                    inner.y,
-                    &format!("/{}", side.filter),
-                    inner.width.saturating_sub(used + 1),
-                    look.style(Tone::Key),
-                );
-            }
-            None => {}
-        }
-        let left = (inner.width * 2 / 5).max(24).min(inner.width);
-        let list = Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), width: left, ..inner };
-        let shown = self.shown();
-        if let Some(failure) = &side.failure {
-            trouble(buf, list, failure, look);
-        } else if !side.loaded && side.entries.is_empty() {
-            prose(buf, list, "Reading …", look.style(Tone::Dim));
-        } else if shown.is_empty() {
-            prose(buf, list, "Nothing here.", look.style(Tone::Dim));
-        }
-        let mut cursor = side.cursor;
-        cursor.settle(shown.len(), usize::from(list.height));
-        for (i, (y, entry)) in (list.y..list.bottom()).zip(shown.iter().skip(cursor.offset)).enumerate() {
-            let folder = entry.kind == FileKind::Folder;
-            let size = if folder { String::new() } else { bytes(entry.size) };
-            let name = if folder { format!("{}/", entry.name) } else { entry.name.clone() };
-            let room = list.width.saturating_sub(10);
-            put(
-                buf,
-                list.x,
-                y,
-                &fit(&name, usize::from(room), Cut::Middle),
-                room,
-                look.style(if folder { Tone::Works } else { Tone::Plain }),
-            );
-            put(buf, list.x + room + 1, y, &format!("{size:>8}"), 8, look.style(Tone::Dim));
-            if cursor.offset + i == side.cursor.index {
-                select(buf, list, y, look, true);
-            }
-        }
-        let view = Rect { x: inner.x + left + 2, width: inner.width.saturating_sub(left + 2), ..list };
-        let Some(entry) = self.under().filter(|e| e.kind == FileKind::File) else { return };
-        let path = join(&side.path, &entry.name);
-        match side.preview.as_ref().filter(|(p, _)| *p == path) {
-            Some((_, Ok(preview))) => draw_script(buf, view, preview, look),
-            Some((_, Err(failure))) => {
-                trouble(buf, view, failure, look);
-            }
-            None => {}
-        }
+        draw::picker(self, buf, body, look);
     }
 }
 
@@ -418,23 +296,4 @@ impl Overlay for Picker {
 fn is_configuration(path: &str, text: &str) -> bool {
     let is_yaml = path.rsplit_once('.').is_some_and(|(_, ending)| ["yaml", "yml"].contains(&ending.to_lowercase().as_str()));
     is_yaml && text.lines().any(|line| line.starts_with("HeadNode:"))
-}
-
-/// The beginning of a script, its directives set off.
-pub(super) fn draw_script(buf: &mut Buffer, area: Rect, preview: &Preview, look: &Look<'_>) {
-    if preview.is_binary {
-        prose(buf, area, &format!("Not a text file ({}).", bytes(preview.size)), look.style(Tone::Dim));
-        return;
-    }
-    for (y, text) in (area.y..area.bottom()).zip(preview.text.lines()) {
-        let tone = match text {
-            t if ["#SBATCH", "#PBS", "#$"].iter().any(|d| t.starts_with(d)) => Tone::Key,
-            t if t.starts_with('#') => Tone::Dim,
-            _ => Tone::Plain,
-        };
-        let mut x = area.x;
-        for (piece, _) in crate::ui::ansi::pieces(text, look.style(tone)) {
-            x += put(buf, x, y, &piece, area.right().saturating_sub(x), look.style(tone));
-        }
-    }
 }

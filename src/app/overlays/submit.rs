@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::picker::draw_script;
+use super::picker;
 use super::{Intent, Look, Overlay, sheet};
 use crate::app::notices::Notice;
 use crate::app::panes::prose;
@@ -186,7 +186,7 @@ impl Overlay for SubmitForm {
         let left = (inner.width / 2).min(inner.width);
         let script = Rect { width: left.saturating_sub(1), height: inner.height.saturating_sub(3), ..inner };
         match (&self.preview, &self.failure) {
-            (Some(preview), _) => draw_script(buf, script, preview, look),
+            (Some(preview), _) => picker::script(buf, script, preview, look),
             (None, Some(failure)) => {
                 crate::app::panes::trouble(buf, script, failure, look);
             }
