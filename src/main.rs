@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Parser;
 use color_eyre::eyre::Result;
@@ -17,6 +18,9 @@ use qdeck::remote::demo::{Demo, DemoSettings};
 use qdeck::remote::guard::{Guard, Policy};
 use qdeck::remote::live::Live;
 use qdeck::runtime::{self, Screen};
+
+/// The longest that quitting takes.
+const CLEARING: Duration = Duration::from_millis(200);
 
 fn main() -> ExitCode {
     // ssh runs us to ask its user something.
@@ -57,12 +61,12 @@ fn start(arguments: &Arguments) -> Result<ExitCode> {
             tokio::select! {
                 code = cli::command(arguments, verb, &config, Arc::new(world), &sources) => code,
                 // What was started elsewhere goes on; what is half fetched can be resumed.
-                _ = tokio::signal::ctrl_c() => ExitCode::from(130),
+                signal = runtime::asked_to_end() => ExitCode::from(128 + signal),
             }
         }),
     };
-    // Whatever hangs is left behind: quitting waits for nobody.
-    runtime.shutdown_background();
+    // Sockets and half-written files go with their tasks. Whatever hangs is left behind.
+    runtime.shutdown_timeout(CLEARING);
     Ok(code)
 }
 

@@ -8,6 +8,7 @@ pub mod audit;
 pub mod aws;
 pub mod demo;
 mod doctor;
+pub mod fault;
 mod glob;
 pub mod guard;
 pub mod host;

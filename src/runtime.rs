@@ -23,7 +23,7 @@ use crate::app::App;
 use crate::protocol::{Clock, Effect, Event};
 use crate::remote::Remote;
 
-pub use input::events;
+pub use input::{asked_to_end, events};
 pub use screen::Screen;
 use tasks::Tasks;
 

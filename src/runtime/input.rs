@@ -82,6 +82,21 @@ pub(super) fn stop() {
     let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP);
 }
 
+/// Waits for Ctrl-C or a plain kill; its number. A closed terminal ends us too, but for those who said `nohup`: that is left to the system.
+pub async fn asked_to_end() -> u8 {
+    let signals = [(SignalKind::interrupt(), 2), (SignalKind::terminate(), 15)];
+    let all = signals.map(|(kind, number)| {
+        Box::pin(async move {
+            match signal(kind) {
+                Ok(mut signal) => signal.recv().await,
+                Err(_) => std::future::pending().await,
+            };
+            number
+        })
+    });
+    futures::future::select_all(all).await.0
+}
+
 /// The signals that we obey.
 pub(super) struct Signals(Vec<(Unix, Signal)>);
 

@@ -36,12 +36,17 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// Takes the terminal over. Restores it when dropped, and before a panic is reported.
+    /// Takes the terminal over. Restores it when dropped, and before a panic of this thread is reported.
     pub fn open() -> std::io::Result<Self> {
         let (width, height) = terminal::size()?;
         terminal::enable_raw_mode()?;
-        let before = std::panic::take_hook();
+        let (before, ours) = (std::panic::take_hook(), std::thread::current().id());
         std::panic::set_hook(Box::new(move |panic| {
+            // Any other thread's work is given up and told of on the screen, which stays.
+            if std::thread::current().id() != ours {
+                tracing::error!(%panic);
+                return;
+            }
             let _ = terminal::disable_raw_mode();
             let mut out = std::io::stdout();
             let _ = out.write_all(LEAVE).and_then(|()| out.flush());

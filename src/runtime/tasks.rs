@@ -12,10 +12,13 @@ use super::hook::Hooks;
 use super::toll::Tolls;
 use crate::model::lines::Sift;
 use crate::model::lines::sift::Use;
-use crate::model::{Arrangement, Cadence, Query, Wish};
+use crate::model::{Arrangement, Cadence, Progress, Query, Wish};
 use crate::protocol::{CommandId, Effect, Event};
 use crate::remote::Remote;
+use crate::remote::fault::caught;
 
+/// Where faults of our own are.
+const PLACE: &str = "qdeck";
 /// A failing question is asked again after at most this long.
 const LONGEST: Duration = Duration::from_secs(60);
 
@@ -107,7 +110,7 @@ impl Tasks {
                     tokio::select! { () = tolls.turn(&query) => {}, () = again.notified() => {} }
                 }
                 let begun = Instant::now();
-                let result = remote.ask(query.clone()).await;
+                let result = caught(PLACE, async { remote.ask(query.clone()).await }).await.flatten();
                 let took = begun.elapsed();
                 failures = if result.is_ok() { 0 } else { failures + 1 };
                 let shared = tolls.paid(&query, begun, took, result.as_ref().err(), failures);
@@ -133,9 +136,15 @@ impl Tasks {
         async move {
             loop {
                 let mut stream = remote.follow(query.clone());
-                while let Some(result) = stream.next().await {
+                loop {
+                    let next = caught(PLACE, stream.next()).await;
+                    let is_fault = next.is_err();
+                    let Some(result) = next.and_then(Option::transpose).transpose() else { break };
                     if events.send(Event::Answered { query: query.clone(), result, took: Duration::ZERO }).await.is_err() {
                         return;
+                    }
+                    if is_fault {
+                        break;
                     }
                 }
                 // All has been told; who asks for it again gets it anew.
@@ -151,8 +160,11 @@ impl Tasks {
                 let task = tokio::spawn(async move {
                     let _paying = tolls.paying(&command);
                     let mut stream = remote.run(command);
-                    while let Some(progress) = stream.next().await {
-                        if events.send(Event::Progressed { id, progress }).await.is_err() {
+                    loop {
+                        let next = caught(PLACE, stream.next()).await;
+                        let is_fault = next.is_err();
+                        let Some(progress) = next.unwrap_or_else(|failure| Some(Progress::Failed(failure))) else { return };
+                        if events.send(Event::Progressed { id, progress }).await.is_err() || is_fault {
                             return;
                         }
                     }
@@ -209,5 +221,51 @@ async fn sift(mut wanted: watch::Receiver<Option<Sift>>, events: mpsc::Sender<Ev
         let (newer, events) = (wanted.clone(), events.clone());
         let search = move || sift.run(|found| !newer.has_changed().unwrap_or(true) && events.blocking_send(Event::Found(found)).is_ok());
         let _ = tokio::task::spawn_blocking(search).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+    use futures::future::BoxFuture;
+    use futures::stream::{self, BoxStream};
+
+    use super::*;
+    use crate::model::{Answer, Command, Failure};
+
+    /// Has a fault at every call.
+    struct Faulty;
+
+    impl Remote for Faulty {
+        fn ask(&self, _: Query) -> BoxFuture<'static, Result<Answer, Failure>> {
+            panic!("asked")
+        }
+
+        fn follow(&self, _: Query) -> BoxStream<'static, Result<Answer, Failure>> {
+            stream::once(async { panic!("followed") }).boxed()
+        }
+
+        fn run(&self, _: Command) -> BoxStream<'static, Progress> {
+            async { panic!("ran") }.into_stream().boxed()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_fault_of_our_own_is_answered_like_any_failure_and_asked_again() {
+        let (events, mut heard) = mpsc::channel(8);
+        let mut tasks = Tasks::new(Arc::new(Faulty), events);
+        tasks.reconcile(vec![(Query::Outbox, Cadence::Every(Duration::from_secs(1)))]);
+        for _ in 0..2 {
+            let Some(Event::Answered { result: Err(failure), .. }) = heard.recv().await else { panic!("no answer") };
+            assert_eq!(failure.what, "qdeck has a fault: asked");
+        }
+        tasks.reconcile(vec![(Query::Audit, Cadence::Follow)]);
+        let Some(Event::Answered { result: Err(failure), .. }) = heard.recv().await else { panic!("no answer") };
+        assert_eq!(failure.what, "qdeck has a fault: followed");
+        tasks.carry_out(Effect::Run(CommandId(7), Command::KeepColumns(Vec::new())));
+        let Some(Event::Progressed { id: CommandId(7), progress: Progress::Failed(failure) }) = heard.recv().await else {
+            panic!("no progress")
+        };
+        assert_eq!(failure.what, "qdeck has a fault: ran");
     }
 }

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::program::{LATER, Program};
@@ -10,6 +11,34 @@ use crate::rig::{Rig, eventually};
 
 fn json(text: &str) -> Vec<Value> {
     serde_json::from_str::<Value>(text).unwrap().as_array().unwrap().clone()
+}
+
+#[test]
+fn nothing_is_left_of_a_connection_however_it_ends() {
+    let Some(rig) = Rig::shared() else { return };
+    let program = Program::new(rig);
+    let runtime = program.path("runtime");
+    std::fs::create_dir(&runtime).unwrap();
+    let left = || std::fs::read_dir(&runtime).unwrap().flatten().map(|entry| entry.file_name()).collect::<Vec<_>>();
+    let out = program.command(&["--cluster", "rig", "jobs"]).env("XDG_RUNTIME_DIR", &runtime).output().unwrap();
+    assert!(out.status.success(), "{out:?}");
+    assert!(left().is_empty(), "after a question: {:?}", left());
+    // Ended by somebody in the middle of it.
+    let id = rig.run("sbatch --parsable -J endless --wrap 'echo begun; sleep 100'").trim().to_owned();
+    let mut child = program.command(&["--cluster", "rig", "logs", "-f", &id]);
+    let mut child = child.env("XDG_RUNTIME_DIR", &runtime).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!((line.as_str(), left().len()), ("begun\n", 1));
+    kill_process(Pid::from_raw(child.id().cast_signed()).unwrap(), Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+    assert!(left().is_empty(), "after SIGTERM: {:?}", left());
+    let mut term = program.open_with(&["--cluster", "rig"], &[("XDG_RUNTIME_DIR", &runtime)]);
+    term.until(&id, LATER);
+    term.keys("q");
+    assert_eq!(term.wait_exit(LATER), 0);
+    assert!(left().is_empty(), "after the application: {:?}", left());
+    rig.run(&format!("scancel {id}"));
 }
 
 #[test]

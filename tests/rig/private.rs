@@ -240,6 +240,14 @@ fn the_user_s_own_open_session_is_used_and_left_as_it_was() {
     assert_eq!(own.process(), process, "it is still there");
     drop(term);
     assert_eq!(logins(&rig), seen);
+    // In a container no session has a number that was begun outside.
+    let jobs = own.program.command(&["--cluster", "rig", "jobs"]);
+    let mut contained = Command::new("timeout");
+    contained.args(["60", "unshare", "--pid", "--fork"]).arg(jobs.get_program()).args(jobs.get_args()).env_clear();
+    contained.envs(jobs.get_envs().filter_map(|(key, value)| Some((key, value?))));
+    let out = contained.output().unwrap();
+    assert!(out.status.success() && String::from_utf8_lossy(&out.stdout).contains("JOBID"), "{out:?}");
+    assert_eq!(logins(&rig), seen, "over the same session");
     // Its owner ends it: we connect by ourselves, and nothing else changes.
     let term = own.program.open(&["--cluster", "rig"]);
     term.until("your ssh ●", SOON);

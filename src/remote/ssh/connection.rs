@@ -12,6 +12,7 @@ use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
 use crate::model::{Failure, FailureKind, Link};
+use crate::remote::fault::caught;
 use crate::remote::probe::nonce;
 use crate::remote::voucher::Voucher;
 
@@ -202,12 +203,21 @@ impl Connection {
                 }
                 is_fresh
             });
-            *keeper = Some(runtime.spawn(Arc::clone(self).keep()).abort_handle());
+            *keeper = Some(runtime.spawn(Arc::clone(self).kept()).abort_handle());
+        }
+    }
+
+    /// Keeps the connection. A fault of our own is an answer like any other to those who wait for it.
+    async fn kept(self: Arc<Self>) {
+        while let Err(failure) = caught(&self.to.place(), self.keep()).await {
+            self.phase.send_replace(Phase::Down(failure.clone()));
+            self.link.send_replace(Link::Down { failure, retry_in: None });
+            self.rest(None).await;
         }
     }
 
     /// Connects, waits for the end, pauses, and so on.
-    async fn keep(self: Arc<Self>) {
+    async fn keep(&self) {
         let (mut folder, mut attempt, mut failures, mut shunned) = (None, 0, 0, None);
         loop {
             self.link.send_replace(Link::Connecting);

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use openssh::Session;
-use rustix::process::{Pid, geteuid, getsid};
+use rustix::process::geteuid;
 use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
 use tokio::process::Command;
@@ -55,12 +55,13 @@ impl Shared {
         let settings = said(to, &["-G"]).await?.0;
         let behind = control_path(&settings)?;
         let mark = mark(&behind).filter(|mark| shunned != Some(*mark))?;
+        // The kernel would name the process that made the socket: with `ssh -f` that is another one, and gone.
         let process = number(&said(to, &["-O", "check"]).await?.1)?;
         let _ = std::fs::remove_file(&socket);
         symlink(&behind, &socket).ok()?;
         let found = Self {
             watch: UnixStream::connect(&socket).await.ok()?,
-            reads_terminals: getsid(Pid::from_raw(process)).ok() != getsid(None).ok(),
+            reads_terminals: is_apart(process),
             mark,
             behind,
             socket,
@@ -136,6 +137,29 @@ fn number(said: &str) -> Option<i32> {
     rest.split(')').next()?.parse().ok()
 }
 
+/// Whether a process has another terminal than ours, or none: the system lets nobody in the background of ours read from it. Where that
+/// cannot be told it is not claimed.
+#[cfg(target_os = "linux")]
+fn is_apart(process: i32) -> bool {
+    let terminal = |process: &str| terminal(&std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?);
+    let (theirs, ours) = (terminal(&process.to_string()), terminal("self"));
+    theirs == Some(0) || (theirs.is_some() && ours.is_some() && theirs != ours)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_apart(process: i32) -> bool {
+    use rustix::process::{Pid, getsid};
+    let session = |process| getsid(process).ok();
+    Pid::from_raw(process).and_then(|process| session(Some(process))).is_some_and(|theirs| session(None).is_some_and(|ours| theirs != ours))
+}
+
+/// The controlling terminal in `/proc/PID/stat`, 0 for none (proc_pid_stat(5), field 7). The session, field 6, says nothing: it is 0 for all
+/// that were begun outside of a container.
+#[cfg(target_os = "linux")]
+fn terminal(stat: &str) -> Option<i32> {
+    stat.rsplit_once(')')?.1.split_whitespace().nth(4)?.parse().ok()
+}
+
 /// A socket of ours: whatever else lies at the place is somebody's trap.
 fn mark(path: &Path) -> Option<Mark> {
     let known = std::fs::metadata(path).ok()?;
@@ -157,5 +181,12 @@ mod tests {
             [true, true, false, false]
         );
         assert_eq!([number("Master running (pid=4711)\r\n"), number("Control socket connect(x): No such file")], [Some(4711), None]);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_terminal_is_the_seventh_field_whatever_the_program_is_called() {
+        assert_eq!(terminal("4711 (a) b (c) S 1 4711 0 34816 4711 4194560 "), Some(34816));
+        assert_eq!([terminal("4711 (ssh) S 1 4711 4711 0 -1"), terminal(""), terminal("4711 (ssh) S 1")], [Some(0), None, None]);
     }
 }
