@@ -26,7 +26,7 @@ rig-install: ## the servers that the rig runs, as root on Debian
 	tests/rig/install
 
 rig: ## the real sshd, Slurm, EC2 and CloudWatch servers on loopback, driven through the built program; its tests mostly wait
-	tests/rig/run cargo test --test rig
+	tests/rig/run timeout -k 10 3000 cargo test --test rig
 
 bench: ## a queue of 100,000 jobs and a log of 1,000,000 lines: read, filtered, searched, drawn
 	cargo bench $(LEAN) --bench queue --bench logs

@@ -10,7 +10,7 @@ use color_eyre::eyre::Result;
 
 use qdeck::app::{App, Settings};
 use qdeck::cli::{self, Arguments, Verb};
-use qdeck::config::Config;
+use qdeck::config::{Config, LiveTail};
 use qdeck::model::Source;
 use qdeck::protocol::KeyMap;
 use qdeck::remote::audit::Audit;
@@ -96,7 +96,8 @@ fn application(arguments: &Arguments, config: Config, demo: Option<Demo>, runtim
         cluster: arguments.cluster.clone().or_else(|| is_demo.then(|| "prod".to_owned())),
         read_only: config.read_only || arguments.read_only,
         log_memory: config.logs.memory_mb << 20,
-        live_tail: config.logs.live_tail,
+        // Nobody pays for a simulation.
+        live_tail: if is_demo { LiveTail::Always } else { config.logs.live_tail },
         order: config.jobs.sort,
         columns: config.jobs.columns,
         refresh: config.refresh,

@@ -235,7 +235,7 @@ pub(super) fn reason_of(job: &SimJob) -> &'static str {
 }
 
 /// The job that an id as people write it stands for.
-pub(super) fn find<'a>(world: &'a World, id: &str) -> Option<&'a SimJob> {
+pub(super) fn exactly<'a>(world: &'a World, id: &str) -> Option<&'a SimJob> {
     let mut text = String::new();
     let is = |job: &&SimJob, text: &mut String| {
         id_of(job, text);
@@ -246,6 +246,14 @@ pub(super) fn find<'a>(world: &'a World, id: &str) -> Option<&'a SimJob> {
     let is_rest = |job: &SimJob| id.contains("_[") && job.array.is_some_and(|(.., left)| left > 0);
     let direct = number.and_then(|n| world.jobs.get(&n)).filter(|job| is_rest(job) || is(job, &mut text));
     direct.or_else(|| world.jobs.values().find(|job| is(job, &mut text)))
+}
+
+/// The same, or the one that tells of an array that is meant as a whole: what waits of it before what runs.
+pub(super) fn find<'a>(world: &'a World, id: &str) -> Option<&'a SimJob> {
+    let array: Option<u32> = id.parse().ok();
+    let is_of_it = |job: &&SimJob| array.is_some() && job.array.map(|(array, ..)| array) == array;
+    let rest = || array.and_then(|array| world.jobs.get(&array)).filter(is_of_it);
+    exactly(world, id).or_else(rest).or_else(|| world.jobs.values().find(is_of_it))
 }
 
 pub(super) fn paths(world: &World, job: &SimJob) -> (String, String, String) {

@@ -2,7 +2,7 @@
 //!
 //! Touches only what belongs to the simulated user, but for nodes: there the user is an administrator.
 
-use super::answers::{dependency_of, find, id_of, reason_of, unknown};
+use super::answers::{dependency_of, exactly, find, id_of, reason_of, unknown};
 use super::world::{HELD, Leave, Power, World};
 use crate::model::duration::parse_slurm;
 use crate::model::{Failure, FailureKind, JobChange, JobId, JobState, NodeChange, Receipt, Refusals};
@@ -44,7 +44,7 @@ fn sorted(asked: usize, refused: Refusals) -> Result<Receipt, Failure> {
 
 /// The simulated jobs that an id stands for: one, or all tasks of an array.
 fn matching(world: &World, id: &JobId) -> Vec<u32> {
-    if let Some(job) = find(world, id.as_str()) {
+    if let Some(job) = exactly(world, id.as_str()) {
         return vec![job.id];
     }
     let array: Option<u32> = id.as_str().parse().ok();

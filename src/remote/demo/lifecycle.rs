@@ -15,6 +15,8 @@ use crate::model::{
 
 /// Seconds that a simulated operation takes.
 const LONG: f64 = 90.0;
+/// What the first cluster's creation took.
+const LONG_AGO: f64 = 420.0;
 
 /// What was done to the simulated clusters.
 #[derive(Debug)]
@@ -170,7 +172,7 @@ impl Demo {
     fn happened(&self, cluster: &ClusterId) -> Vec<StackEvent> {
         let now = (self.watch)();
         let mut deeds: Vec<(&'static str, f64, f64)> = match cluster.as_str() {
-            "prod" => vec![("CREATE", -9.0 * 86_400.0, 420.0)],
+            "prod" => vec![("CREATE", -9.0 * 86_400.0, LONG_AGO)],
             "sweep-dev" => vec![("CREATE", 0.0, CREATION)],
             _ => Vec::new(),
         };
@@ -184,9 +186,13 @@ impl Demo {
 
     /// What such operations took before.
     fn usual(&self, cluster: &ClusterId) -> Usual {
-        let creation = if cluster.as_str() == "sweep-dev" { CREATION * 1.05 } else { LONG * 1.05 };
+        let creation = match cluster.as_str() {
+            "prod" => LONG_AGO,
+            "sweep-dev" => CREATION,
+            _ => LONG,
+        };
         let mut seen = Vec::new();
-        for (operation, long) in [("CREATE", creation), ("UPDATE", LONG * 0.9), ("DELETE", LONG * 1.1)] {
+        for (operation, long) in [("CREATE", creation * 1.05), ("UPDATE", LONG * 0.9), ("DELETE", LONG * 1.1)] {
             let mut events = Vec::new();
             self.course("before", operation, (-1_000.0, long), 0.0, &mut events);
             let course = Course::of(&events);

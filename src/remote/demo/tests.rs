@@ -164,6 +164,18 @@ fn a_hundred_thousand_jobs_can_be_shown() {
 }
 
 #[test]
+fn an_array_is_known_by_its_number_with_and_without_a_waiting_rest() {
+    let mut world = world(7, 200);
+    let (array, ..) = world.jobs.values().find_map(|job| job.array).unwrap();
+    let id = crate::model::JobId::new(array.to_string());
+    assert!(why::why(&world, &id).is_ok());
+    world.jobs.retain(|_, job| !job.array.is_some_and(|(.., left)| left > 0));
+    assert!(why::why(&world, &id).is_ok(), "its tasks are there");
+    world.jobs.retain(|_, job| job.array.is_none());
+    assert!(why::why(&world, &id).is_err());
+}
+
+#[test]
 fn parts_of_a_log_make_the_whole() {
     let text = "2026-11-25 14:00:00,000 a\n2026-11-25 14:00:01,000 b\n2026-11-25 14:00:02,000 c\n";
     let range = |at, bytes| match logs::range(text, at, bytes) {
