@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use qdeck::model::{
     Alteration, Answer, Bootstrap, Cluster, ClusterId, ClusterKind, Command, Deed, Draft, Failure, FailureKind, FileEntry, FileKind, Node,
-    NodePhase, NodeTable, Operation, Place, Preview, Query, Receipt, Remark, Severity, Source, StackEvent, Usual, Verdict,
+    NodePhase, NodeTable, Operation, Place, Preview, Query, Receipt, Remark, Severity, Source, StackEvent, Usual, Verdict, usual,
 };
 use qdeck::protocol::Event;
 
@@ -173,7 +173,7 @@ fn a_creation_is_told_beside_what_is_usual_and_what_its_head_node_writes() {
     assert!(!stage.wants(|query| matches!(query, Query::Bootstrap { .. })), "there is no head node yet");
     assert!(!stage.screen(140, 40).contains('~'), "nothing was seen before, and nothing is made up");
     let seen = [("", 430), ("Permissions and tables", 20), ("Head node", 31), ("Bootstrap of the head node", 300)];
-    let seen = seen.map(|(phase, seconds)| ("CREATE".to_owned(), phase.to_owned(), seconds));
+    let seen = seen.map(|(phase, seconds)| usual::Span { operation: "CREATE".to_owned(), phase: phase.to_owned(), began: 0, seconds });
     stage.answer(Query::Usual(lab()), Ok(Answer::Usual(Usual::of(seen))));
     stage.answer(Query::Events(lab()), Ok(Answer::Events(Arc::new(with_head()))));
     assert!(stage.wants(|query| *query == bootstrap(false)));

@@ -352,7 +352,8 @@ fn a_creation_is_followed_from_the_shell_with_what_its_head_node_writes() {
     let (out, aside) = (told(&out), told(&aside));
     assert!(aside.contains("-- Head node: done in 0:") && aside.matches("step one").count() == 1, "{aside}");
     assert!(!aside.contains('\u{1b}') && !out.contains("step") && out.contains("CREATE_COMPLETE      far"), "{aside}{out}");
-    // From now on it is known how long that takes.
+    // From now on it is known how long that takes; but no creation is measured by itself.
     let again = program.command(&["--region", region, "events", "far", "--follow"]).output().unwrap();
-    assert!(String::from_utf8_lossy(&again.stderr).contains("-- CREATE usually takes ~0:"), "{again:?}");
+    let aside = String::from_utf8_lossy(&again.stderr);
+    assert!(again.status.success() && !aside.contains("usually"), "{again:?}");
 }

@@ -95,7 +95,7 @@ impl StackSheet {
 
     fn title(&self, course: &Course, look: &Look<'_>) -> String {
         let took = seconds(course.began, course.ended, look.clock.wall);
-        let usual = self.usual.whole(&course.operation).filter(|_| course.goes_well());
+        let usual = self.usual.whole(course).filter(|_| course.goes_well());
         let usual = usual.map_or_else(String::new, |usual| {
             let of = if course.is_over() { "usually" } else { "of" };
             let late = if !course.is_over() && is_late(took, usual) { ", longer than usual" } else { "" };
@@ -106,7 +106,7 @@ impl StackSheet {
 
     /// How many operations the usual times are of.
     fn source(&self, course: &Course) -> String {
-        match self.usual.count(&course.operation) {
+        match self.usual.count(course) {
             _ if !course.goes_well() => String::new(),
             0 => String::new(),
             1 => "usually: one seen before".to_owned(),

@@ -98,8 +98,8 @@ impl Remarks {
         let mut out = std::io::stderr();
         let operation = course.operation.as_str();
         if !std::mem::replace(&mut self.begun, true) {
-            if let Some(usual) = self.usual.whole(operation) {
-                let _ = writeln!(out, "-- {operation} usually takes {}, of {} seen before", about(usual), self.usual.count(operation));
+            if let Some(usual) = self.usual.whole(course) {
+                let _ = writeln!(out, "-- {operation} usually takes {}, of {} seen before", about(usual), self.usual.count(course));
             }
             // Of an operation that ended long ago nothing is new.
             if course.is_over() {
@@ -109,8 +109,7 @@ impl Remarks {
         for phase in course.phases.iter().filter(|phase| phase.stage == Stage::Done) {
             if let Some(ended) = phase.ended.filter(|_| self.done.insert(phase.title)) {
                 let took = u64::try_from(ended.as_second() - phase.began.as_second()).unwrap_or(0);
-                let usual =
-                    self.usual.phase(operation, phase.title).map_or_else(String::new, |usual| format!(", usually {}", about(usual)));
+                let usual = self.usual.phase(course, phase.title).map_or_else(String::new, |usual| format!(", usually {}", about(usual)));
                 let _ = writeln!(out, "-- {}: done in {}{usual}", phase.title, slurm(took));
             }
         }

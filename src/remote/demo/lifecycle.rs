@@ -195,9 +195,11 @@ impl Demo {
         for (operation, long) in [("CREATE", creation * 1.05), ("UPDATE", LONG * 0.9), ("DELETE", LONG * 1.1)] {
             let mut events = Vec::new();
             self.course("before", operation, (-1_000.0, long), 0.0, &mut events);
-            let course = Course::of(&events);
-            let spans = course.iter().flat_map(usual::spans);
-            seen.extend(spans.map(|(phase, seconds)| (operation.to_owned(), phase, seconds)));
+            if let Some(course) = Course::of(&events) {
+                let began = course.began.as_second();
+                let span = |(phase, seconds)| usual::Span { operation: operation.to_owned(), phase, began, seconds };
+                seen.extend(usual::spans(&course).into_iter().map(span));
+            }
         }
         Usual::of(seen)
     }

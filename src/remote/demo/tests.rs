@@ -169,7 +169,7 @@ fn an_array_is_known_by_its_number_with_and_without_a_waiting_rest() {
     let (array, ..) = world.jobs.values().find_map(|job| job.array).unwrap();
     let id = crate::model::JobId::new(array.to_string());
     assert!(why::why(&world, &id).is_ok());
-    world.jobs.retain(|_, job| !job.array.is_some_and(|(.., left)| left > 0));
+    world.jobs.retain(|_, job| job.array.is_none_or(|(.., left)| left == 0));
     assert!(why::why(&world, &id).is_ok(), "its tasks are there");
     world.jobs.retain(|_, job| job.array.is_none());
     assert!(why::why(&world, &id).is_err());

@@ -75,7 +75,7 @@ impl Inner {
     /// Where no creation was seen yet, that of another cluster of the account is looked up: CloudFormation remembers it for some months.
     pub(super) async fn usual(&self, cluster: &ClusterId) -> Result<Usual, Failure> {
         let usual = memory::usual(&self.record).await?;
-        if usual.count("CREATE") > 0 {
+        if usual.known("CREATE") > 0 {
             return Ok(usual);
         }
         let is_there =

@@ -5,7 +5,7 @@
 use rusqlite::params;
 
 use super::Record;
-use crate::model::usual::{LATEST, spans};
+use crate::model::usual::{LATEST, Span, spans};
 use crate::model::{ClusterId, Course, Failure, Usual};
 
 /// More of one kind than this are not kept.
@@ -52,12 +52,15 @@ impl Record {
 
     /// What the latest operations of each kind took, whichever cluster they were done to.
     pub fn usual(&self) -> Result<Usual, Failure> {
-        let seen: Vec<(String, String, u64)> = self.with(|db, _, _| {
+        let seen: Vec<Span> = self.with(|db, _, _| {
             let mut rows = db.prepare(
-                "select operation, phase, seconds from courses as c where (operation, began, cluster) in
+                "select operation, phase, began, seconds from courses as c where (operation, began, cluster) in
                  (select operation, began, cluster from courses where operation = c.operation and phase = '' order by began desc limit ?1)",
             )?;
-            let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, u64::try_from(row.get::<_, i64>(2)?).unwrap_or(0)));
+            let read = |row: &rusqlite::Row<'_>| {
+                let seconds = u64::try_from(row.get::<_, i64>(3)?).unwrap_or(0);
+                Ok(Span { operation: row.get(0)?, phase: row.get(1)?, began: row.get(2)?, seconds })
+            };
             rows.query_map([LATEST], read)?.collect()
         })?;
         Ok(Usual::of(seen))
@@ -111,12 +114,12 @@ mod tests {
         // Another process has seen the same, and does not count it twice.
         let other = Record::at(path);
         other.saw_courses(&one, &seen).unwrap();
-        let usual = other.usual().unwrap();
-        assert_eq!((usual.whole("CREATE"), usual.phase("CREATE", "Head node"), usual.count("CREATE")), (Some(400), Some(40), 1));
-        assert_eq!((usual.whole("DELETE"), usual.whole("UPDATE")), (Some(90), None));
+        let (usual, now) = (other.usual().unwrap(), course("CREATE", 99_999, 0, Stage::Works));
+        assert_eq!((usual.whole(&now), usual.phase(&now, "Head node"), usual.count(&now)), (Some(400), Some(40), 1));
+        assert_eq!((usual.whole(&course("DELETE", 9, 9, Stage::Done)), usual.known("UPDATE")), (Some(90), 0));
         // Only the latest count, of whichever cluster.
         let later: Vec<Course> = (0..9).map(|n| course("CREATE", 10_000 + n, 600, Stage::Done)).collect();
         record.saw_courses(&ClusterId::new("p/r/two"), &later).unwrap();
-        assert_eq!((record.usual().unwrap().whole("CREATE"), record.usual().unwrap().count("CREATE")), (Some(600), 9));
+        assert_eq!((record.usual().unwrap().whole(&now), record.usual().unwrap().count(&now)), (Some(600), 9));
     }
 }

@@ -109,7 +109,7 @@ impl Telling<'_> {
 
     fn usual_of(&self, phase: &Phase) -> Option<u64> {
         // What failed, or is undone, takes as long as it takes.
-        self.usual.phase(&self.course.operation, phase.title).filter(|_| self.course.goes_well())
+        self.usual.phase(self.course, phase.title).filter(|_| self.course.goes_well())
     }
 
     fn phase(&self, phase: &Phase, open: bool) -> Line {
