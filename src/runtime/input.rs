@@ -16,7 +16,8 @@ pub fn events() -> impl Stream<Item = Event> + Unpin {
 
 /// Throws away what was typed and not read yet. No stream of events may be open.
 pub(super) fn discard() {
-    while matches!(crossterm::event::poll(Duration::ZERO), Ok(true)) && crossterm::event::read().is_ok() {}
+    // Asked for no time at all, crossterm does not look.
+    while matches!(crossterm::event::poll(Duration::from_millis(1)), Ok(true)) && crossterm::event::read().is_ok() {}
 }
 
 fn event(raw: Raw) -> Option<Event> {

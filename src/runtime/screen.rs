@@ -5,7 +5,7 @@
 
 use std::io::Write;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
@@ -27,12 +27,43 @@ pub struct Screen {
     front: Buffer,
     back: Buffer,
     pen: Pen,
+    wire: Wire,
+    done: Arc<Notify>,
+}
+
+/// The way to the terminal: what is sent arrives in this order, by a thread of its own.
+#[derive(Clone)]
+struct Wire {
     bytes: Sender<Vec<u8>>,
     waiting: Arc<AtomicUsize>,
-    done: Arc<Notify>,
-    writer: Option<std::thread::JoinHandle<()>>,
     /// Whether the terminal is ours now.
-    ours: bool,
+    is_ours: Arc<AtomicBool>,
+}
+
+impl Wire {
+    fn send(&self, bytes: Vec<u8>) {
+        self.waiting.fetch_add(1, Ordering::AcqRel);
+        let _ = self.bytes.send(bytes);
+    }
+
+    fn is_idle(&self) -> bool {
+        self.waiting.load(Ordering::Acquire) == 0
+    }
+
+    /// Leaves the terminal as it was found, once. Waits a moment for what is on its way: a terminal that takes no bytes must not keep us.
+    fn give_back(&self) {
+        if !self.is_ours.swap(false, Ordering::AcqRel) {
+            return;
+        }
+        self.send(LEAVE.to_vec());
+        for _ in 0..20 {
+            if self.is_idle() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let _ = terminal::disable_raw_mode();
+    }
 }
 
 impl Screen {
@@ -40,36 +71,32 @@ impl Screen {
     pub fn open() -> std::io::Result<Self> {
         let (width, height) = terminal::size()?;
         terminal::enable_raw_mode()?;
-        let (before, ours) = (std::panic::take_hook(), std::thread::current().id());
+        let (bytes, frames) = channel::<Vec<u8>>();
+        let (waiting, done) = (Arc::<AtomicUsize>::default(), Arc::<Notify>::default());
+        let wire = Wire { bytes, waiting: waiting.clone(), is_ours: Arc::new(AtomicBool::new(true)) };
+        let (before, owner, held) = (std::panic::take_hook(), std::thread::current().id(), wire.clone());
         std::panic::set_hook(Box::new(move |panic| {
             // Any other thread's work is given up and told of on the screen, which stays.
-            if std::thread::current().id() != ours {
+            if std::thread::current().id() != owner {
                 tracing::error!(%panic);
                 return;
             }
-            let _ = terminal::disable_raw_mode();
-            let mut out = std::io::stdout();
-            let _ = out.write_all(LEAVE).and_then(|()| out.flush());
+            held.give_back();
             before(panic);
         }));
-        let (bytes, frames) = channel::<Vec<u8>>();
-        let (waiting, done) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
-        let writer = {
-            let (waiting, done) = (waiting.clone(), done.clone());
-            std::thread::spawn(move || {
-                for frame in frames {
-                    let mut out = std::io::stdout().lock();
-                    let _ = out.write_all(&frame).and_then(|()| out.flush());
-                    waiting.fetch_sub(1, Ordering::AcqRel);
-                    done.notify_one();
-                }
-            })
-        };
+        let told = done.clone();
+        std::thread::spawn(move || {
+            for frame in frames {
+                let mut out = std::io::stdout().lock();
+                let _ = out.write_all(&frame).and_then(|()| out.flush());
+                waiting.fetch_sub(1, Ordering::AcqRel);
+                told.notify_one();
+            }
+        });
         let area = Rect::new(0, 0, width, height);
         let (front, back) = (Buffer::empty(area), Buffer::empty(area));
-        let mut screen = Self { front, back, pen: Pen::new(), bytes, waiting, done, writer: Some(writer), ours: true };
-        screen.send(ENTER.to_vec());
-        Ok(screen)
+        wire.send(ENTER.to_vec());
+        Ok(Self { front, back, pen: Pen::new(), wire, done })
     }
 
     /// Columns and rows.
@@ -79,17 +106,17 @@ impl Screen {
 
     /// Gives the terminal back for a while, as it was found. Waits until it has taken all that was sent.
     pub async fn leave(&mut self) {
-        self.send(LEAVE.to_vec());
+        self.wire.send(LEAVE.to_vec());
         let _ = tokio::time::timeout(Duration::from_secs(1), self.ready()).await;
         let _ = terminal::disable_raw_mode();
-        self.ours = false;
+        self.wire.is_ours.store(false, Ordering::Release);
     }
 
     /// Takes the terminal over again, after we were stopped or gave it away. True when it has another size now.
     pub fn enter(&mut self) -> bool {
         let _ = terminal::enable_raw_mode();
-        self.ours = true;
-        self.send(ENTER.to_vec());
+        self.wire.is_ours.store(true, Ordering::Release);
+        self.wire.send(ENTER.to_vec());
         self.forget();
         match terminal::size() {
             Ok((width, height)) if (width, height) != self.size() => {
@@ -102,7 +129,7 @@ impl Screen {
 
     /// The next frame draws every cell.
     pub fn wipe(&mut self) {
-        self.send(b"\x1b[0m\x1b[2J".to_vec());
+        self.wire.send(b"\x1b[0m\x1b[2J".to_vec());
         self.forget();
     }
 
@@ -121,23 +148,13 @@ impl Screen {
 
     /// Whether the last frame has reached the terminal.
     pub fn is_ready(&self) -> bool {
-        self.waiting.load(Ordering::Acquire) == 0
+        self.wire.is_idle()
     }
 
     /// Waits until it has.
     pub async fn ready(&self) {
         while !self.is_ready() {
             self.done.notified().await;
-        }
-    }
-
-    /// Waits a moment for what is on its way: a terminal that takes no bytes must not keep us.
-    fn flush(&self) {
-        for _ in 0..20 {
-            if self.is_ready() || self.writer.as_ref().is_none_or(std::thread::JoinHandle::is_finished) {
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(5));
         }
     }
 
@@ -149,7 +166,7 @@ impl Screen {
         self.pen.draw(&self.front, &self.back, &mut out);
         std::mem::swap(&mut self.front, &mut self.back);
         if !out.is_empty() {
-            self.send(out);
+            self.wire.send(out);
         }
     }
 
@@ -157,34 +174,24 @@ impl Screen {
     pub fn copy(&mut self, text: &str) {
         let mut sequence = String::new();
         if CopyToClipboard::to_clipboard_from(text).write_ansi(&mut sequence).is_ok() {
-            self.send(sequence.into_bytes());
+            self.wire.send(sequence.into_bytes());
         }
     }
 
     /// Rings the bell.
     pub fn ring(&mut self) {
-        self.send(b"\x07".to_vec());
+        self.wire.send(b"\x07".to_vec());
     }
 
     /// Has the terminal show a message outside of its own window. The text must hold no control characters.
     pub fn post(&mut self, text: &str) {
-        self.send(posted(text, |name| std::env::var(name).unwrap_or_default()));
-    }
-
-    fn send(&mut self, bytes: Vec<u8>) {
-        self.waiting.fetch_add(1, Ordering::AcqRel);
-        let _ = self.bytes.send(bytes);
+        self.wire.send(posted(text, |name| std::env::var(name).unwrap_or_default()));
     }
 }
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        if !self.ours {
-            return;
-        }
-        self.send(LEAVE.to_vec());
-        self.flush();
-        let _ = terminal::disable_raw_mode();
+        self.wire.give_back();
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::program::{Program, SOON};
 use crate::rig::Rig;
 use crate::support::Term;
@@ -50,6 +52,32 @@ fn every_size_is_drawn() {
     term.keys("q");
     assert_eq!(term.wait_exit(SOON), 0);
     assert!(term.is_clean());
+}
+
+#[test]
+fn a_key_that_comes_with_a_resize_is_obeyed_at_once() {
+    let Some(rig) = Rig::shared() else { return };
+    let program = Program::new(rig);
+    let mut term = program.open(&["demo"]);
+    term.until("2 Nodes", SOON);
+    let process = Pid::from_raw(term.pid().cast_signed()).unwrap();
+    for step in 0..20_u16 {
+        // It finds both when it goes on.
+        kill_process(process, Signal::STOP).unwrap();
+        term.resize(140 - step, 40);
+        term.keys("z");
+        kill_process(process, Signal::CONT).unwrap();
+        if step % 2 == 0 {
+            term.until_gone("2 Nodes", SOON);
+        } else {
+            term.until("2 Nodes", SOON);
+        }
+        term.until_screen("the new size", SOON, |text| {
+            text.lines().map(|line| line.chars().count()).max() == Some(usize::from(140 - step))
+        });
+    }
+    term.keys("q");
+    assert_eq!(term.wait_exit(SOON), 0);
 }
 
 #[test]
@@ -107,4 +135,37 @@ fn an_unknown_host_key_asks_and_a_changed_one_refuses() {
     term.until("the host key has changed", SOON);
     term.until("-R \"rig\"", SOON);
     assert!(!term.text().contains("ssh asks"), "{}", term.text());
+}
+
+/// What the child of the next test finds in its environment: which thread shall panic.
+const PANICS: &str = "QDECK_TEST_PANICS";
+
+#[test]
+fn a_panic_gives_the_terminal_back_and_one_elsewhere_leaves_the_screen_alone() {
+    if let Ok(thread) = std::env::var(PANICS) {
+        let mut screen = qdeck::runtime::Screen::open().unwrap();
+        screen.draw(|buffer| buffer.set_string(0, 0, "the application", ratatui::style::Style::new()));
+        if thread == "own" {
+            panic!("on purpose");
+        }
+        std::thread::spawn(|| panic!("not for the eyes")).join().unwrap_err();
+        std::thread::sleep(Duration::from_millis(500));
+        return;
+    }
+    let child = |thread: &str| {
+        let name = "terminal::a_panic_gives_the_terminal_back_and_one_elsewhere_leaves_the_screen_alone";
+        let program = std::env::current_exe().unwrap();
+        Term::spawn(program, &["--exact", "--nocapture", name], [(PANICS, thread)], 100, 30)
+    };
+    let mut term = child("own");
+    assert_eq!(term.wait_exit(SOON), 101);
+    let text = term.text();
+    assert!(text.contains("running 1 test") && text.contains("on purpose") && !text.contains("the application"), "{text}");
+    assert!(term.is_clean(), "{:?}", term.left_behind());
+    let mut term = child("another");
+    term.until("the application", SOON);
+    assert_eq!(term.wait_exit(SOON), 0);
+    let raw = String::from_utf8_lossy(&term.raw()).into_owned();
+    assert!(!raw.contains("not for the eyes") && raw.matches("\u{1b}[?1049l").count() == 1, "{raw}");
+    assert!(term.is_clean(), "{:?}", term.left_behind());
 }
