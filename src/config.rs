@@ -267,3 +267,9 @@ impl Config {
         if no_color { Theme::Mono } else { named.map_or(Theme::Dark, |(_, theme)| *theme) }
     }
 }
+
+/// What is said of a file that is wrong.
+#[cfg(test)]
+fn wrong(text: &str) -> String {
+    Config::parse(text, "config.yaml").unwrap_err().to_string()
+}

@@ -50,10 +50,7 @@ fn column(title: &str) -> Result<Column, String> {
 mod tests {
     use super::*;
     use crate::config::Config;
-
-    fn wrong(text: &str) -> String {
-        Config::parse(text, "config.yaml").unwrap_err().to_string()
-    }
+    use crate::config::wrong;
 
     #[test]
     fn columns_are_squeue_s_names_with_a_width_if_wished() {

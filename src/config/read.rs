@@ -159,10 +159,7 @@ fn nearest(key: &str) -> &'static str {
 mod tests {
     use super::*;
     use crate::config::Scheduler;
-
-    fn wrong(text: &str) -> String {
-        Config::parse(text, "config.yaml").unwrap_err().to_string()
-    }
+    use crate::config::wrong;
 
     #[test]
     fn every_setting_is_optional() {

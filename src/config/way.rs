@@ -105,10 +105,7 @@ pub fn instance_in(ssh: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn wrong(text: &str) -> String {
-        Config::parse(text, "config.yaml").unwrap_err().to_string()
-    }
+    use crate::config::wrong;
 
     #[test]
     fn a_cluster_s_own_way_wins_over_the_default_as_a_whole() {

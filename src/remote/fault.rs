@@ -5,17 +5,25 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 
 use futures::FutureExt;
+use futures::stream::{self, Stream, StreamExt};
 
 use crate::model::{Failure, FailureKind};
 
 /// What `work` comes to; where it panics, a failure at `place`. Whatever panicked must not be used again.
 pub async fn caught<T>(place: &str, work: impl Future<Output = T>) -> Result<T, Failure> {
-    AssertUnwindSafe(work).catch_unwind().await.map_err(|panic| {
-        let what = format!("qdeck has a fault: {}", words(panic.as_ref()));
-        tracing::error!(place, what);
-        Failure::new(FailureKind::Unsupported, place, what)
-            .hint("everything else goes on; please report it with what QDECK_LOG=FILE writes")
-    })
+    AssertUnwindSafe(work).catch_unwind().await.map_err(|panic| fault(place, panic.as_ref()))
+}
+
+/// All that a stream yields; where it, or the making of it, panics, a failure at `place`, and no more.
+pub fn each<S: Stream>(place: &str, make: impl FnOnce() -> S) -> impl Stream<Item = Result<S::Item, Failure>> {
+    let whole = stream::once(async { make() }).flatten();
+    AssertUnwindSafe(whole).catch_unwind().map(move |item| item.map_err(|panic| fault(place, panic.as_ref())))
+}
+
+fn fault(place: &str, panic: &(dyn Any + Send)) -> Failure {
+    let what = format!("qdeck has a fault: {}", words(panic));
+    tracing::error!(place, what);
+    Failure::new(FailureKind::Unsupported, place, what).hint("everything else goes on; please report it with what QDECK_LOG=FILE writes")
 }
 
 fn words(panic: &(dyn Any + Send)) -> &str {

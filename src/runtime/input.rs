@@ -85,36 +85,32 @@ pub(super) fn stop() {
 
 /// Waits for Ctrl-C or a plain kill; its number. A closed terminal ends us too, but for those who said `nohup`: that is left to the system.
 pub async fn asked_to_end() -> u8 {
-    let signals = [(SignalKind::interrupt(), 2), (SignalKind::terminate(), 15)];
-    let all = signals.map(|(kind, number)| {
-        Box::pin(async move {
-            match signal(kind) {
-                Ok(mut signal) => signal.recv().await,
-                Err(_) => std::future::pending().await,
-            };
-            number
-        })
-    });
-    futures::future::select_all(all).await.0
+    Signals::of([(SignalKind::interrupt(), 2), (SignalKind::terminate(), 15)]).next().await
 }
 
-/// The signals that we obey.
-pub(super) struct Signals(Vec<(Unix, Signal)>);
+/// The signals that we obey, each with its meaning.
+pub(super) struct Signals<T = Signal>(Vec<(Unix, T)>);
 
 impl Signals {
+    /// Those of the application.
     pub(super) fn new() -> Self {
-        let kinds = [
+        Self::of([
             (SignalKind::terminate(), Signal::Leave),
             (SignalKind::hangup(), Signal::Leave),
             (SignalKind::interrupt(), Signal::Interrupt),
             (SignalKind::quit(), Signal::Interrupt),
             (SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw()), Signal::Stop),
             (SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()), Signal::Continue),
-        ];
+        ])
+    }
+}
+
+impl<T: Copy> Signals<T> {
+    fn of<const N: usize>(kinds: [(SignalKind, T); N]) -> Self {
         Self(kinds.into_iter().filter_map(|(kind, meaning)| signal(kind).ok().map(|s| (s, meaning))).collect())
     }
 
-    pub(super) async fn next(&mut self) -> Signal {
+    pub(super) async fn next(&mut self) -> T {
         let all = self.0.iter_mut().map(|(signal, meaning)| {
             Box::pin(async move {
                 signal.recv().await;

@@ -1,6 +1,7 @@
 //! Keeps open exactly the questions that are wanted, and runs commands beside them.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,7 @@ use crate::model::lines::sift::Use;
 use crate::model::{Arrangement, Cadence, Progress, Query, Wish};
 use crate::protocol::{CommandId, Effect, Event};
 use crate::remote::Remote;
-use crate::remote::fault::caught;
+use crate::remote::fault::{caught, each};
 
 /// Where faults of our own are.
 const PLACE: &str = "qdeck";
@@ -135,16 +136,11 @@ impl Tasks {
         let (remote, events) = (self.remote.clone(), self.events.clone());
         async move {
             loop {
-                let mut stream = remote.follow(query.clone());
-                loop {
-                    let next = caught(PLACE, stream.next()).await;
-                    let is_fault = next.is_err();
-                    let Some(result) = next.and_then(Option::transpose).transpose() else { break };
+                let mut stream = pin!(each(PLACE, || remote.follow(query.clone())));
+                while let Some(result) = stream.next().await {
+                    let result = result.flatten();
                     if events.send(Event::Answered { query: query.clone(), result, took: Duration::ZERO }).await.is_err() {
                         return;
-                    }
-                    if is_fault {
-                        break;
                     }
                 }
                 // All has been told; who asks for it again gets it anew.
@@ -159,12 +155,10 @@ impl Tasks {
                 let (remote, events, tolls) = (self.remote.clone(), self.events.clone(), self.tolls.clone());
                 let task = tokio::spawn(async move {
                     let _paying = tolls.paying(&command);
-                    let mut stream = remote.run(command);
-                    loop {
-                        let next = caught(PLACE, stream.next()).await;
-                        let is_fault = next.is_err();
-                        let Some(progress) = next.unwrap_or_else(|failure| Some(Progress::Failed(failure))) else { return };
-                        if events.send(Event::Progressed { id, progress }).await.is_err() || is_fault {
+                    let mut stream = pin!(each(PLACE, || remote.run(command)));
+                    while let Some(progress) = stream.next().await {
+                        let progress = progress.unwrap_or_else(Progress::Failed);
+                        if events.send(Event::Progressed { id, progress }).await.is_err() {
                             return;
                         }
                     }
@@ -228,7 +222,7 @@ async fn sift(mut wanted: watch::Receiver<Option<Sift>>, events: mpsc::Sender<Ev
 mod tests {
     use futures::FutureExt;
     use futures::future::BoxFuture;
-    use futures::stream::{self, BoxStream};
+    use futures::stream::BoxStream;
 
     use super::*;
     use crate::model::{Answer, Command, Failure};
@@ -242,7 +236,7 @@ mod tests {
         }
 
         fn follow(&self, _: Query) -> BoxStream<'static, Result<Answer, Failure>> {
-            stream::once(async { panic!("followed") }).boxed()
+            panic!("followed")
         }
 
         fn run(&self, _: Command) -> BoxStream<'static, Progress> {

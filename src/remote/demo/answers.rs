@@ -234,7 +234,7 @@ pub(super) fn reason_of(job: &SimJob) -> &'static str {
     }
 }
 
-/// The job that an id as people write it stands for.
+/// The job that an id as people write it stands for, an array as a whole left out.
 pub(super) fn exactly<'a>(world: &'a World, id: &str) -> Option<&'a SimJob> {
     let mut text = String::new();
     let is = |job: &&SimJob, text: &mut String| {
@@ -248,12 +248,15 @@ pub(super) fn exactly<'a>(world: &'a World, id: &str) -> Option<&'a SimJob> {
     direct.or_else(|| world.jobs.values().find(|job| is(job, &mut text)))
 }
 
-/// The same, or the one that tells of an array that is meant as a whole: what waits of it before what runs.
-pub(super) fn find<'a>(world: &'a World, id: &str) -> Option<&'a SimJob> {
+/// The jobs of an array that is meant as a whole: what waits of it, then its tasks.
+pub(super) fn of_array<'a>(world: &'a World, id: &str) -> impl Iterator<Item = &'a SimJob> {
     let array: Option<u32> = id.parse().ok();
-    let is_of_it = |job: &&SimJob| array.is_some() && job.array.map(|(array, ..)| array) == array;
-    let rest = || array.and_then(|array| world.jobs.get(&array)).filter(is_of_it);
-    exactly(world, id).or_else(rest).or_else(|| world.jobs.values().find(is_of_it))
+    world.jobs.values().filter(move |job| array.is_some() && job.array.map(|(array, ..)| array) == array)
+}
+
+/// The one job that tells of all that an id stands for.
+pub(super) fn find<'a>(world: &'a World, id: &str) -> Option<&'a SimJob> {
+    exactly(world, id).or_else(|| of_array(world, id).next())
 }
 
 pub(super) fn paths(world: &World, job: &SimJob) -> (String, String, String) {

@@ -2,7 +2,7 @@
 //!
 //! Touches only what belongs to the simulated user, but for nodes: there the user is an administrator.
 
-use super::answers::{dependency_of, exactly, find, id_of, reason_of, unknown};
+use super::answers::{dependency_of, exactly, find, id_of, of_array, reason_of, unknown};
 use super::world::{HELD, Leave, Power, World};
 use crate::model::duration::parse_slurm;
 use crate::model::{Failure, FailureKind, JobChange, JobId, JobState, NodeChange, Receipt, Refusals};
@@ -47,8 +47,7 @@ fn matching(world: &World, id: &JobId) -> Vec<u32> {
     if let Some(job) = exactly(world, id.as_str()) {
         return vec![job.id];
     }
-    let array: Option<u32> = id.as_str().parse().ok();
-    world.jobs.values().filter(|job| array.is_some() && job.array.map(|(array, ..)| array) == array).map(|job| job.id).collect()
+    of_array(world, id.as_str()).map(|job| job.id).collect()
 }
 
 fn one(world: &mut World, change: &JobChange, number: u32) -> Result<(), &'static str> {
