@@ -3,18 +3,23 @@
 use crate::model::{Failure, FailureKind};
 use crate::remote::host::Said;
 
+/// A machine with Slurm's packages alone is no cluster.
+const UNCONFIGURED: &str = "Slurm's commands are there, but not set up: name its slurm.conf in SLURM_CONF, or choose another cluster.";
+
 /// The failure that a command's status and words stand for. The place is the caller's to fill in.
 pub(super) fn failure(said: &Said) -> Failure {
     let words: Vec<&str> = said.stderr.lines().map(|line| line.trim()).filter(|line| !line.is_empty()).collect();
     let text = words.join("\n");
     let what = if text.is_empty() { format!("the command ended with status {} and no word", said.status) } else { strip(&text) };
-    let table: [(&str, FailureKind, &str); 20] = [
+    let table: [(&str, FailureKind, &str); 22] = [
         (
             "Unable to contact slurm controller",
             FailureKind::Unreachable,
             "slurmctld is down or restarting on the head node: systemctl status slurmctld, /var/log/slurmctld.log.",
         ),
         ("Socket timed out", FailureKind::TimedOut, "slurmctld is overloaded or hangs; qdeck asks less often until it answers."),
+        ("configuration source", FailureKind::Unsupported, UNCONFIGURED),
+        ("Unable to process configuration file", FailureKind::Unsupported, UNCONFIGURED),
         ("authentication error", FailureKind::Denied, "munge is not running or its key differs: systemctl status munge on the head node."),
         ("not found", FailureKind::NotFound, "Slurm's commands are not on the PATH there nor in /opt/slurm/bin."),
         ("Invalid job id", FailureKind::NotFound, "Slurm forgets a finished job after MinJobAge, 300 s by default."),
@@ -51,13 +56,13 @@ pub(super) fn failure(said: &Said) -> Failure {
     }
 }
 
-/// The words without the command's name in front of each line.
+/// The words without the command's name in front of each line, what ended it first.
 fn strip(text: &str) -> String {
-    let lines = text.lines().map(|line| {
-        let line = line.strip_prefix("sbatch: ").or_else(|| line.strip_prefix("scancel: ")).unwrap_or(line);
-        line.strip_prefix("error: ").unwrap_or(line)
-    });
-    lines.collect::<Vec<_>>().join("; ")
+    let commands = ["sbatch: ", "scancel: ", "squeue: ", "scontrol: ", "sinfo: ", "sacct: "];
+    let bare = |line| commands.iter().find_map(|name| str::strip_prefix(line, name)).unwrap_or(line);
+    let (fatal, other): (Vec<&str>, Vec<&str>) = text.lines().map(bare).partition(|line| line.starts_with("fatal: "));
+    let of_note = |line| str::strip_prefix(line, "fatal: ").or_else(|| str::strip_prefix(line, "error: ")).unwrap_or(line);
+    fatal.into_iter().chain(other).map(of_note).collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]
@@ -79,6 +84,9 @@ mod tests {
             (FailureKind::Rejected, "Batch job submission failed: More processors requested than permitted")
         );
         assert_eq!(of("").what, "the command ended with status 1 and no word");
+        let bare = of("squeue: error: fetch_config: DNS SRV lookup failed\nsqueue: fatal: Could not establish a configuration source\n");
+        assert_eq!(bare.what, "Could not establish a configuration source; fetch_config: DNS SRV lookup failed");
+        assert!(bare.kind == FailureKind::Unsupported && bare.hint.contains("SLURM_CONF"), "{bare}");
         assert_eq!(of("sh: 1: squeue: not found").kind, FailureKind::NotFound);
     }
 }
