@@ -71,7 +71,8 @@ fn an_array_is_one_row_and_verbs_mean_what_is_seen() {
     });
     // Closed again it is the whole.
     term.keys("/<ctrl-u>name:swept<enter>");
-    term.until(&format!("▾{array}_["), SOON);
+    // The new filter is at work: a key that comes before acts on what the old one shows.
+    term.until(&format!("  {array}_1 "), SOON);
     term.keys("g<left>");
     term.until(&format!("▸{array}_["), SOON);
     term.keys("c");
